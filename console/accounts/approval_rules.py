@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
 from typing import Protocol
 
 from django.utils.functional import Promise
@@ -26,7 +28,8 @@ class TeamRule(Protocol):
     def has_limit(self) -> bool: ...
 
 
-def rules_by_field() -> dict[str, TeamRule]:
+@cache
+def rules_by_field() -> Mapping[str, TeamRule]:
     """The rules by the name of their field, in the form of the settings and in audit records."""
     return {f"approve_{rule.slug}": rule for rule in all_approval_rules()}
 

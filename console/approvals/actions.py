@@ -33,7 +33,6 @@ from console.approvals.records import finish_request, record_user_action, write_
 from console.audit.masking import clean_text
 from console.audit.models import AuditRecord
 from console.connections.approval import ApprovalNeeded, PlannedCall
-from console.connections.calls import find_target
 from console.connections.gateway import Gateway
 from console.connections.scope import NotInScope
 from console.jobs import actions as job_actions
@@ -91,13 +90,12 @@ def _name_target(needed: ApprovalNeeded) -> str:
 
 
 def _find_target(call: PlannedCall) -> str:
-    return find_target(operation(call.operation), call.params)
+    return operation(call.operation).find_target(call.params)
 
 
 def _find_subject_id(needed: ApprovalNeeded) -> str:
-    """The id of the object that the request is about; "" for several objects."""
-    identify = needed.rule.description_of(needed.operation).identify or _find_target
-    return identify(needed.calls[0]) if len(needed.calls) == 1 else ""
+    """The id of the object that the request is about, by which its page finds the request; "" for several objects."""
+    return _find_target(needed.calls[0]) if len(needed.calls) == 1 else ""
 
 
 def request_approval(request: ApprovalRequest, gateway: Gateway, reason: str) -> ApprovalRequest:

@@ -109,20 +109,20 @@ def _count_states(request: ApprovalRequest | None) -> dict[str, int]:
     return dict(Counter(request.outcomes.values_list("state", flat=True)))
 
 
-def _set_numbers(job: Job, counts: Mapping[str, int]) -> None:
-    if not counts:  # no call was made yet
+def _tally(job: Job) -> None:
+    if not job.counts:  # no call was made yet
         return
-    job.counts = {state: n for state, n in counts.items() if n}
-    job.total = sum(counts.values())
-    job.succeeded = counts.get(_State.DONE, 0)
-    job.failed = sum(counts.get(state, 0) for state in (_State.FAILED, _State.UNKNOWN, _State.CANCELED))
+    job.total = sum(job.counts.values())
+    job.succeeded = job.counts.get(_State.DONE, 0)
+    job.failed = sum(job.counts.get(state, 0) for state in (_State.FAILED, _State.UNKNOWN, _State.CANCELED))
 
 
 def _finish_request(job: Job) -> None:
     request = _find_request(job)
     if request is not None:
         actions.close_request(request, job.error)
-        _set_numbers(job, _count_states(request))
+        job.counts = _count_states(request)
+        _tally(job)
 
 
 def _title(job: Job) -> str:
@@ -144,7 +144,7 @@ EXECUTE = Kind(
     operation_param="operation",
     cancel_text=_("Calls that were not sent yet are skipped. Calls that were already sent are carried out."),
     on_end=_finish_request,
-    tally=_set_numbers,
+    tally=_tally,
     steps={"send": Step(send, _("Sending approved calls"))},
     pages=Pages(details="approvals/job_about.html"),
 )

@@ -29,8 +29,8 @@ Row = tuple[datetime, int, int | None]  # of a record: time, id, job
 class Entry:
     """A record, or the records of a job.
 
-    `record` is the record that says what was done, `at` the time of the first one in the order of the page. `count` is the number of records, `unsuccessful`
-    how many of them did not succeed, `objects` the number of objects of the job (0: that of the record).
+    `record` is the record that says what was done, `at` the time of the first one in the order of the page. `count` is the number
+    of records, `unsuccessful` how many of them did not succeed, `objects` the number of objects of the job (0: that of the record).
     """
 
     record: AuditRecord
@@ -67,9 +67,9 @@ def read_entries(
 ) -> tuple[list[Entry], str | None]:
     """Return a page of up to `size` entries, and the token of the next page, or None if there is none.
 
-    `records` are newest first or `oldest_first`. An entry stands where the first of its records does. The token contains the jobs that the pages before have shown, so that no job is shown
-    again. A page is shorter if its jobs have thousands of records. `by_job=False`: each record is an entry. Raises BadRequest for an
-    invalid token.
+    `records` are newest first or `oldest_first`. An entry stands where the first of its records does. The token contains the last
+    jobs that the pages before have shown: a job is shown again only if its records reach beyond 40 other jobs. A page is shorter
+    if its jobs have thousands of records. `by_job=False`: each record is an entry. Raises BadRequest for an invalid token.
     """
     position, shown_jobs = parse_position(token)
     rows, jobs, last, has_more = _find_rows(

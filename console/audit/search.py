@@ -23,8 +23,8 @@ class RecordQuery:
     """The records to search for; "" and None match anything.
 
     `text` is part of a target, `target` a whole one; `actor` and `token` are parts of the actor's and the token's label;
-    `operation` is the beginning of its name, `kind` a value of `RecordKind`; `start` is included, `end` is not. The case matters for `target` and
-    `connection` only.
+    `operation` is the beginning of its name, `kind` a value of `RecordKind`; `start` is included, `end` is not. The case matters for
+    `target` and `connection` only.
     """
 
     text: str = ""

@@ -13,7 +13,8 @@ from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
 from console.audit.phrases import PHRASES, Phrase
-from console.audit.words import NOUNS, VERBS
+from console.audit.phrases.messaging import TOPIC
+from console.audit.phrases.words import Noun
 from console.ui.format import number
 from iot_client.catalogue import Access, operations
 
@@ -55,6 +56,13 @@ def kind_of(operation: str) -> RecordKind:
     return RecordKind.CHANGE
 
 
+def describe_operation(operation: str) -> str:
+    """Return a sentence about an operation, without the object of a certain record: “Disabled a device”. An operation without words
+    is shown with its code."""
+    phrase = PHRASES.get(operation)
+    return operation if phrase is None else _build_sentence(phrase, "", "", 0, is_done=True)
+
+
 def describe_record(record: Described, count: int = 0) -> str:
     """Return a sentence about a record, without a full stop: “Registered 899 devices in Street_Light_SL200”.
 
@@ -68,22 +76,22 @@ def describe_record(record: Described, count: int = 0) -> str:
     if counted := _match_counted_target(phrase, target):
         place, target = counted["place"], ""
         count = count or _read_number(counted["count"])
-    names = _listed_names(record.parameters.get(phrase.items))
+    names = _list_names(phrase, record.parameters)
     count = count or len(names) or _cut_length(record.parameters.get(phrase.items))
     if phrase.place:
         place, target = place or target, ""
     elif count > 1:
         target = ""
-    words = {"object": _describe_object(phrase.object, target or _single(names), count)}
-    verb = phrase.verb
-    if f"{verb}_in" in VERBS and place:
-        verb, words["place"] = f"{verb}_in", place
-    elif phrase.place:
-        words["place"] = _describe_object(phrase.place, place, 0)
-    is_done = record.outcome == "done"
-    if verb == "view" and is_done:
-        verb = "view_secrets"  # reads are recorded if they reveal secrets
-    text = VERBS[verb].done if is_done else VERBS[verb].tried
+    name = (target or _single(names)) if phrase.names_objects else ""
+    return _build_sentence(phrase, name, place, count, is_done=record.outcome == "done")
+
+
+def _build_sentence(phrase: Phrase, name: str, place: str, count: int, *, is_done: bool) -> str:
+    verb, place_words = phrase.verb, _describe_object(phrase.place, place, 0)
+    if place and verb.in_place is not None:
+        verb, place_words = verb.in_place, place
+    words = {"object": _describe_object(phrase.object, name, count), "place": place_words}
+    text = verb.done if is_done else verb.tried
     return " ".join((str(text) % words).split())
 
 
@@ -95,8 +103,8 @@ def parse_count(operation: str, target: str) -> int:
 
 
 def _match_counted_target(phrase: Phrase, target: str) -> re.Match[str] | None:
-    """Match a target such as “SL200: 500 devices”, which only operations have whose verb names a place."""
-    return _COUNTED_TARGET.fullmatch(target) if f"{phrase.verb}_in" in VERBS else None
+    """Match a target such as “SL200: 500 devices”, which only operations have whose verb can name a place."""
+    return _COUNTED_TARGET.fullmatch(target) if phrase.verb.in_place else None
 
 
 def _find_phrase(record: Described) -> tuple[Phrase | None, str]:
@@ -107,29 +115,38 @@ def _find_phrase(record: Described) -> tuple[Phrase | None, str]:
         operation = "jobs.export.secrets" if file.endswith("secrets.csv") else "jobs.export.results"
         target = job[1]
     phrase = PHRASES.get(operation)
-    if phrase and target.startswith("/") and phrase.object != "topic":
+    if phrase and target.startswith("/") and phrase.object is not TOPIC:
         target = ""  # the address of a page that was refused
     return phrase, target
 
 
-def _describe_object(kind: str, name: str, count: int) -> str:
-    if not kind:
+def _describe_object(noun: Noun | None, name: str, count: int) -> str:
+    if noun is None:
         return ""
-    noun = NOUNS[kind]
     if count > 1 or (count and not name):
         return str(noun.counted % {"number": count, "count": number(count)})
-    return str(noun.named) % {"name": name} if name else str(noun.unnamed)
+    if not name:
+        return str(noun.unnamed)
+    product, slash, own_name = name.partition("/")
+    if noun.is_of_product and slash:
+        name = f"{own_name} ({product})"
+    return str(noun.named) % {"name": name}
 
 
 def _read_number(text: str) -> int:
     return int(text.replace(",", "") or 0)
 
 
-def _listed_names(items: Any) -> list[str]:
-    """Return the names in a list parameter of a record; [] if the record has no complete list."""
+def _list_names(phrase: Phrase, parameters: Mapping[str, Any]) -> list[str]:
+    """Return the objects in the list parameter of a record as targets name them; [] if the record has no complete list."""
+    items = parameters.get(phrase.items)
     if not isinstance(items, list) or _cut_length(items):
         return []
-    return [str(item.get("DeviceName", "")) if isinstance(item, dict) else str(item) for item in items]
+    structs = [item if isinstance(item, dict) else {**parameters, "DeviceName": item} for item in items]
+    return [
+        "/".join(str(struct[name]) for name in ("ProductKey", "DeviceName") if struct.get(name))
+        for struct in structs
+    ]
 
 
 def _single(names: list[str]) -> str:

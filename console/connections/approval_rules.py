@@ -54,15 +54,13 @@ class ItemList:
 class Description:
     """How lists, pages and audit records describe the calls of a request.
 
-    `name_target(gateway, call)`: the target with a readable name; audit records then have the id alone. `identify(call)`: the id
-    by which pages find the pending request of an object; by default the target that the catalogue names. `read_details`: the
+    `name_target(gateway, call)`: the target with a readable name; audit records then have the id alone. `read_details`: the
     present state of the target; raises CloudError, PermissionRefused. `list_effects`: what else the call deletes, below
     `effects_title`. `names_param`: the parameter that lists names of objects. `items`: instead of the details of one target.
     `note`: what happens to each object of several.
     """
 
     name_target: Callable[[Gateway, PlannedCall], str] | None = None
-    identify: Callable[[PlannedCall], str] | None = None
     read_details: Callable[[Gateway, PlannedCall], Sequence[DetailItem]] | None = None
     effects_title: Text = ""
     list_effects: Callable[[PlannedCall], Sequence[str]] | None = None

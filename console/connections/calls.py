@@ -64,8 +64,3 @@ def check_response(definition: Operation, response: dict[str, Any]) -> dict[str,
 def drop_missing(params: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters without those that are None."""
     return {name: value for name, value in params.items() if value is not None}
-
-
-def find_target(definition: Operation, params: Mapping[str, Any]) -> str:
-    """The target of a call for the audit trail, from the parameters that the catalogue names (`Operation.target`); "" for none."""
-    return next((str(params[name]) for name in definition.target if params.get(name)), "")

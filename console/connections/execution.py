@@ -13,7 +13,7 @@ from console.audit import read_counts
 from console.audit.models import AuditRecord
 from console.audit.records import close_record, open_record
 from console.connections import scope
-from console.connections.calls import Call, find_target
+from console.connections.calls import Call
 from console.connections.masking import mask_response, mask_trace
 from console.connections.pools import pool
 from iot_client.catalogue import Access
@@ -47,7 +47,7 @@ def open_call_record(gateway: Gateway, call: Call) -> AuditRecord:
         actor=gateway.actor,
         team=gateway.membership.team,
         origin=gateway.origin,
-        target=call.target or find_target(call.definition, call.params),
+        target=call.target or call.definition.find_target(call.params),
         parameters={**call.params, **(approval.audit_parameters if approval else {})},
         before=call.before,
         connection=gateway.connection.slug,
@@ -110,13 +110,13 @@ def _finish(gateway: Gateway, call: Call, record: AuditRecord | None, receive: R
                 gateway.scope.forget_groups()
         if call.trace is not None and not call.reveal:
             mask_trace(definition, call.trace)
-    if gateway.scope is not None and scope.may_alter(gateway.scope, definition):
+    if gateway.scope is not None:
+        if call.trace is not None and scope.may_alter(gateway.scope, definition):
+            call.trace.body, call.trace.is_body_hidden = b"", True
         filtered = gateway.apply_scope(
             definition, lambda guard: scope.filter_response(guard, definition, response)
         )
         response = filtered or {}
-        if call.trace is not None:
-            call.trace.body, call.trace.is_body_hidden = b"", True
     return response if call.reveal else mask_response(definition, response)
 
 

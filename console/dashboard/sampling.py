@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from console.areas.groups import api as groups_api
+from console.areas.groups import counts as group_counts
 from console.areas.products import api as products_api
 from console.connections.gateway import Gateway
 from console.connections.models import Connection
@@ -24,4 +24,4 @@ def record_connection(connection: Connection) -> None:
     gateway = Gateway.for_console(connection)
     record_counts(connection, Kind.FLEET, {fleet_key(connection): api.count_devices(gateway)})
     record_counts(connection, Kind.PRODUCT, products_api.count_devices(gateway, MAX_PRODUCTS))
-    record_counts(connection, Kind.GROUP, groups_api.count_devices(gateway, MAX_GROUPS))
+    record_counts(connection, Kind.GROUP, group_counts.count_devices(gateway, MAX_GROUPS))

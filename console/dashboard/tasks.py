@@ -6,9 +6,9 @@ import logging
 
 from celery import shared_task
 from celery.exceptions import SoftTimeLimitExceeded
-from django.core.cache import caches
 
 from console.accounts.encryption import Undecryptable
+from console.connections.locks import hold_lock
 from console.connections.models import Connection
 from console.dashboard.sampling import record_connection
 from console.device_counts.history import INTERVAL, delete_old_samples
@@ -36,13 +36,13 @@ def count_connection(pk: int) -> None:
     """Count and record the devices of a connection, unless another worker is at it. A connection that cannot be reached is
     skipped."""
     connection = Connection.objects.select_related("team").filter(pk=pk).first()
-    lock = f"device-counts:{pk}"
-    if connection is None or not caches["cloud"].add(lock, True, _SECONDS):
+    if connection is None:
         return
-    try:
-        record_connection(connection)
-    except (CloudError, Undecryptable, SoftTimeLimitExceeded) as error:
-        reason = error.code if isinstance(error, CloudError) else type(error).__name__
-        log.info("The devices of connection %s were not counted: %s", pk, reason)
-    finally:
-        caches["cloud"].delete(lock)
+    with hold_lock(f"device-counts:{pk}", seconds=_SECONDS) as is_held:
+        if not is_held:
+            return
+        try:
+            record_connection(connection)
+        except (CloudError, Undecryptable, SoftTimeLimitExceeded) as error:
+            reason = error.code if isinstance(error, CloudError) else type(error).__name__
+            log.info("The devices of connection %s were not counted: %s", pk, reason)

@@ -12,19 +12,7 @@ from console.areas.products import api as products_api
 from console.connections.approval import PlannedCall
 from console.connections.approval_rules import ApprovalRule, Description, Limit
 from console.connections.gateway import Gateway
-
-_TO_ONE_DEVICE = frozenset(
-    {
-        "InvokeThingService",
-        "Pub",
-        "RRpc",
-        "SetDeviceDesiredProperty",
-        "SetDeviceProperty",
-        "UpdateDeviceShadow",
-    }
-)
-_TO_NAMED_DEVICES = frozenset({"BatchPub", "InvokeThingsService", "SetDevicesProperty"})
-_TO_ALL_DEVICES = frozenset({"PubBroadcast"})
+from iot_client.catalogue import operation
 
 
 def _count_recipients(gateway: Gateway, calls: Sequence[PlannedCall]) -> int | None:
@@ -35,10 +23,11 @@ def _count_recipients(gateway: Gateway, calls: Sequence[PlannedCall]) -> int | N
 
 
 def _count_recipients_of_call(gateway: Gateway, call: PlannedCall) -> int | None:
-    if call.operation in _TO_ONE_DEVICE:
+    """The number of devices that a call names; if it names a product only, that of the product."""
+    parameters, params = operation(call.operation).parameters, call.named_params
+    if "DeviceName" in parameters:
         return 1
-    params = call.named_params
-    if call.operation in _TO_NAMED_DEVICES:
+    if "DeviceName.N" in parameters:
         return len(params.get("DeviceName") or ()) or None
     return products_api.find_device_count(gateway, params.get("ProductKey"), params.get("IotInstanceId"))
 
@@ -56,7 +45,20 @@ APPROVAL_RULES = (
             "within 10 minutes are added up. A broadcast counts as all devices of the product."
         ),
         action=_("Send to devices"),
-        operations=_TO_ONE_DEVICE | _TO_NAMED_DEVICES | _TO_ALL_DEVICES,
+        operations=frozenset(
+            {
+                "BatchPub",
+                "InvokeThingService",
+                "InvokeThingsService",
+                "Pub",
+                "PubBroadcast",
+                "RRpc",
+                "SetDeviceDesiredProperty",
+                "SetDeviceProperty",
+                "SetDevicesProperty",
+                "UpdateDeviceShadow",
+            }
+        ),
         limit=Limit(count=_count_recipients, window=timedelta(minutes=10)),
         description=Description(),
     ),

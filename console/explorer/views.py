@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
-from console.areas.devices import api as devices_api
+from console.areas.devices import lists as device_lists
 from console.areas.devices.records import DeviceFilter
 from console.areas.groups import api as groups_api
 from console.areas.products import api as products_api
@@ -254,7 +254,7 @@ def suggest(request: CloudRequest, kind: str) -> HttpResponse:
 def _list_devices(request: CloudRequest, product: str, text: str) -> list[tuple[str, str]]:
     if not product:
         return []
-    page = devices_api.list_devices(
+    page = device_lists.list_devices(
         request.gateway,
         DeviceFilter(product_key=product, text=text if len(text) > 3 else ""),
         size=MAX_SUGGESTIONS,

@@ -13,6 +13,7 @@ import logging
 import secrets
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -26,20 +27,17 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from console.accounts.encryption import Undecryptable
-from console.accounts.models import Membership, User
-from console.audit.records import Origin
 from console.celery import app
-from console.connections.gateway import Gateway
 from console.jobs import delays, kinds
 from console.jobs.kinds import Kind, StepResult
 from console.jobs.models import Chunk, Event, Item, Job, make_sentence, seconds_from_now
-from console.jobs.visibility import is_in_scope
+from console.jobs.rights import JobRefused, create_gateway
 from console.jobs.work import Heartbeat, LeaseLost, Work
-from console.teams.tokens.authentication import InvalidToken, find_membership
 from iot_client.errors import CloudError
 
 log = logging.getLogger(__name__)
 
+WOKEN_AT_ONCE = 500  # chunks
 STEPS_PER_WAKE = 20  # after these, other chunks get a turn
 SECONDS_PER_WAKE = 60.0  # after these, too: the time limit of the task is meant for one step
 MAX_LOST_WORKERS = 30  # claims of one step whose workers never reported back
@@ -54,14 +52,6 @@ _ENDINGS = {
     ),
     Job.State.FAILED: (Event.Level.ERROR, gettext_noop("Failed.")),
 }
-
-
-class JobRefused(Exception):
-    """The job may not continue: the user who started it is no longer available or lost the permission."""
-
-    def __init__(self, text: str, **args: Any) -> None:
-        super().__init__(text % args if args else text)
-        self.sentence = make_sentence(text, **args)
 
 
 # -- waking workers ------------------------------------------------------------------------------------------------
@@ -81,8 +71,10 @@ def wake_chunk(chunk: int, wait: float = 0.0) -> bool:
 
 
 def wake_job(job: int) -> None:
-    """Send a wake message for each active chunk of a job, after the current transaction is committed."""
-    chunks = list(Chunk.objects.filter(job=job, state=Chunk.State.ACTIVE).values_list("pk", flat=True))
+    """Send a wake message for the first active chunks of a job, after the current transaction is committed. The task
+    `wake_overdue_chunks` wakes the others: a request cannot wait for the messages of 20,000 chunks."""
+    active = Chunk.objects.filter(job=job, state=Chunk.State.ACTIVE).order_by("number")
+    chunks = list(active.values_list("pk", flat=True)[:WOKEN_AT_ONCE])
 
     def wake_all() -> None:
         for chunk in chunks:
@@ -92,7 +84,7 @@ def wake_job(job: int) -> None:
     transaction.on_commit(wake_all)
 
 
-def find_overdue_chunks(limit: int = 500) -> list[int]:
+def find_overdue_chunks(limit: int = WOKEN_AT_ONCE) -> list[int]:
     """Return the IDs of chunks that are overdue, have no lease and got no wake message recently; mark them as woken."""
     woken_before = seconds_from_now(-3.0 * settings.JOBS_REVIVE_SECONDS)
     chunks = list(
@@ -179,53 +171,6 @@ def _mark_running(job: Job) -> None:
         job.state = Job.State.RUNNING
 
 
-def create_gateway(job: Job, kind: Kind[Any]) -> Gateway:
-    """Return the gateway of the user who started the job, with their current rights. Raises JobRefused."""
-    # A started job never uses the rights of the user who created its draft: they may not have wanted to start it.
-    actor = job.created_by if job.is_draft else job.started_by
-    if actor is None or not actor.is_active:
-        raise JobRefused(
-            gettext_noop("Stopped: the user who started this job no longer exists or is deactivated.")
-        )
-    if not job.is_draft and job.account != job.connection.account:
-        raise JobRefused(
-            gettext_noop(
-                "Stopped: the connection was changed to another account, region or instance after this job started."
-            )
-        )
-    membership = _find_membership(job, actor)
-    if not (membership.includes_connection(job.connection_id) and is_in_scope(membership, job)):
-        raise JobRefused(
-            gettext_noop("Stopped: this is no longer in the access scope of %(person)s."), person=str(actor)
-        )
-    gateway = Gateway.for_job(
-        actor,
-        membership,
-        job.connection,
-        Origin(job_id=job.pk, token=job.token.label if job.token else ""),
-    )
-    if not kind.is_allowed(gateway):
-        raise JobRefused(
-            gettext_noop("Stopped: the role of %(person)s no longer allows this."), person=str(actor)
-        )
-    return gateway
-
-
-def _find_membership(job: Job, actor: User) -> Membership:
-    """Return the actor's current membership, limited by the token that started the job. Raises JobRefused."""
-    if job.token is not None:
-        try:
-            return find_membership(job.token)
-        except InvalidToken as error:
-            raise JobRefused(error.text, **error.values) from error
-    membership = Membership.objects.select_related("team").filter(team=job.team_id, user=actor).first()
-    if membership is None:
-        raise JobRefused(
-            gettext_noop("Stopped: %(person)s is no longer a member of the team."), person=str(actor)
-        )
-    return membership
-
-
 def _execute(job: Job, chunk: Chunk, kind: Kind[Any]) -> tuple[Work, StepResult]:
     step = kind.steps[chunk.step]
     sent = step.may_have_sent(chunk)
@@ -303,6 +248,7 @@ def _commit(work: Work, kind: Kind[Any], result: StepResult) -> float | None:
         _release(work.chunk, _chunk_values(work.chunk, result))
         return result.wait
     chunk = work.chunk
+    has_items = kind.items is not None and chunk.number > 0
     with transaction.atomic():
         job = Job.objects.for_update().filter(pk=chunk.job_id).first()
         if job is None:
@@ -313,9 +259,7 @@ def _commit(work: Work, kind: Kind[Any], result: StepResult) -> float | None:
         _release(chunk, _chunk_values(chunk, result))
         if result.write is not None:
             result.write(job)
-        if kind.items is not None and chunk.number:
-            _count_items(chunk)
-        _update_totals(job, kind)
+        _update_totals(job, kind, chunk, _count_items(chunk) if has_items else result.counts)
         is_last = _finish_job(job) if result.done and job.is_active else False
         job.save()
         if result.done and not chunk.number and job.is_active and not is_last:
@@ -336,7 +280,7 @@ def _chunk_values(chunk: Chunk, result: StepResult) -> dict[str, Any]:
     data = {**chunk.data, **result.data}
     if not result.delay_reason:
         data["delay"] = None
-    values: dict[str, Any] = {
+    return {
         "step": result.step or chunk.step,
         "state": Chunk.State.DONE if result.done else Chunk.State.ACTIVE,
         "data": {key: value for key, value in data.items() if value is not None},
@@ -347,9 +291,6 @@ def _chunk_values(chunk: Chunk, result: StepResult) -> dict[str, Any]:
         "leased_until": None,
         "woken_at": None,
     }
-    if result.counts is not None:
-        values["counts"] = dict(result.counts)
-    return values
 
 
 def _release(chunk: Chunk, values: dict[str, Any]) -> None:
@@ -357,17 +298,26 @@ def _release(chunk: Chunk, values: dict[str, Any]) -> None:
         raise LeaseLost
 
 
-def _count_items(chunk: Chunk) -> None:
-    counts = Item.objects.filter(chunk=chunk).order_by().values_list("outcome").annotate(n=models.Count("pk"))
-    Chunk.objects.filter(pk=chunk.pk).update(counts=dict(counts))
+def _count_items(chunk: Chunk) -> dict[str, int]:
+    """Return the number of the chunk's items by outcome."""
+    items = Item.objects.filter(chunk=chunk).order_by()
+    return dict(items.values_list("outcome").annotate(n=models.Count("pk")))
 
 
-def _update_totals(job: Job, kind: Kind[Any]) -> None:
-    sums: Counter[str] = Counter()
-    for counts in job.chunks.values_list("counts", flat=True):
-        sums.update(counts)
+def _update_totals(job: Job, kind: Kind[Any], chunk: Chunk, counts: Mapping[str, int] | None) -> None:
+    """Set the counts of a chunk, None if they did not change, and the numbers of its job, whose row is locked.
+
+    Only the difference is added to the job: a job of a million items has 20,000 chunks, too many to sum at each commit.
+    """
     done, is_first = job.done, not job.counts
-    kind.tally(job, sums)
+    if counts is not None:
+        chunks = Chunk.objects.filter(pk=chunk.pk)
+        sums = Counter(job.counts)
+        sums.update(counts)
+        sums.subtract(chunks.values_list("counts", flat=True).get())
+        chunks.update(counts=dict(counts))
+        job.counts = {name: n for name, n in sums.items() if n}
+    kind.tally(job)
     if kind.items is None and is_first:
         job.done_at_start = job.done
     elif job.done != done:

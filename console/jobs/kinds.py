@@ -147,7 +147,7 @@ class Kind(Generic[P]):
     Items: `items` describes them; None for a kind without items. `retry_params(params)` returns the parameters of a job that
     retries its failed items; None if they cannot be retried. `reviews_retry`: whether a user reviews this job before it starts.
 
-    Counts: `tally(job, counts)` sets the job's numbers from the sum of its chunks' counts. `status_kind` is the kind of status
+    Counts: `tally(job)` sets the job's numbers from `job.counts`, the sum of its chunks' counts. `status_kind` is the kind of status
     (console/ui/statuses.py) by which they are counted; "" if the page shows no counts. `estimates_time`: whether pages estimate the
     remaining time; not for a job that only watches. `on_end(job)` is called in the transaction in which the job ends, with any
     outcome.
@@ -176,9 +176,7 @@ class Kind(Generic[P]):
     reviews_retry: bool = False
     status_kind: str = "item"
     estimates_time: bool = True
-    tally: Callable[[Job, Mapping[str, int]], None] = field(
-        default=lambda job, counts: tally_items(job, counts)
-    )
+    tally: Callable[[Job], None] = field(default=lambda job: tally_items(job))
     pages: Pages = Pages()
     start_page: StartPage | None = None
 
@@ -187,11 +185,10 @@ class Kind(Generic[P]):
         return all(map(gateway.allows, self.operations)) and all(map(gateway.reveals, self.reveals))
 
 
-def tally_items(job: Job, counts: Mapping[str, int]) -> None:
-    """Set the numbers of a job that has items. `counts`: number of items by outcome."""
-    job.counts = {outcome: n for outcome, n in counts.items() if n}
-    job.succeeded = sum(counts.get(outcome, 0) for outcome in Item.SUCCESSFUL)
-    job.failed = sum(counts.get(outcome, 0) for outcome in Item.UNSUCCESSFUL)
+def tally_items(job: Job) -> None:
+    """Set the numbers of a job that has items, which are counted by outcome."""
+    job.succeeded = sum(job.counts.get(outcome, 0) for outcome in Item.SUCCESSFUL)
+    job.failed = sum(job.counts.get(outcome, 0) for outcome in Item.UNSUCCESSFUL)
 
 
 @cache

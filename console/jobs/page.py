@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any, Literal
 
-from django.db.models import Count, Min
+from django.db.models import Count, Min, Q
 from django.utils.translation import gettext
 
 from console.connections.http import CloudRequest
@@ -27,7 +26,6 @@ _TONES = {"info": "wait", "warning": "warn", "error": "bad"}
 _BAR_TONES = {Job.State.SUCCEEDED: "good", Job.State.PARTIAL: "warn", Job.State.FAILED: "bad"}
 _TONE_ORDER = ("bad", "warn")  # the outcomes that need attention are first
 _ICONS = {"info": "info-circle", "warning": "alert-triangle", "error": "alert-circle"}
-_WAITING = ""
 
 
 def job_context(request: CloudRequest, job: Job) -> dict[str, Any]:
@@ -127,15 +125,14 @@ def _list_failures(job: Job, kind: kinds.Kind[Any]) -> list[dict[str, Any]]:
 
 def _steps(job: Job, kind: kinds.Kind[Any]) -> list[dict[str, Any]]:
     """Return the current steps: label, number of chunks, and whether they only wait for a worker."""
-    parts = job.chunks.filter(state=Chunk.State.ACTIVE).values_list("step", "lease", "data")
-    counts = Counter(_WAITING if not lease and not data else step for step, lease, data in parts)
-    steps = [
-        {"label": step.label, "count": counts[name]} for name, step in kind.steps.items() if name in counts
+    active = job.chunks.filter(state=Chunk.State.ACTIVE).order_by()
+    waiting = Q(lease="", data={})
+    working = dict(active.exclude(waiting).values_list("step").annotate(Count("pk")))
+    steps: list[dict[str, Any]] = [
+        {"label": step.label, "count": working[name]} for name, step in kind.steps.items() if name in working
     ]
-    if _WAITING in counts:
-        steps.append(
-            {"label": gettext("Waiting for a worker"), "count": counts[_WAITING], "is_waiting": True}
-        )
+    if count := active.filter(waiting).count():
+        steps.append({"label": gettext("Waiting for a worker"), "count": count, "is_waiting": True})
     return steps
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.contrib import messages
 from django.forms import CharField, Form, HiddenInput
@@ -35,7 +36,9 @@ class Creation:
     click, a reload or a second tab leads to the object that was created. A CloudError that it raises is shown at the field that
     `fields` (parameter → field) or the field's name gives, else above the form; the input is kept.
 
-    `crumbs` are the label and URL name of the pages above; the last one is where "Cancel" leads. `text` explains the form.
+    `crumbs` are the label and URL name of the pages above, and `parents(request, form)` returns the label and URL of further ones
+    below them; the last page is where "Cancel" leads. `text` explains the form. With `account_wide`, the object is in no other
+    object: members with a limited access scope cannot create it.
     """
 
     label: Text
@@ -45,14 +48,25 @@ class Creation:
     crumbs: Sequence[tuple[Text, str]]
     text: Text = ""
     fields: Mapping[str, str] = field(default_factory=dict)
+    parents: Callable[[CloudRequest, Any], Sequence[tuple[Text, str]]] = lambda request, form: ()
+    account_wide: bool = False
+
+    def is_allowed(self, request: CloudRequest) -> bool:
+        """Whether the user may create at least some objects."""
+        gateway = request.gateway
+        return gateway.allows(self.operation) and not (self.account_wide and gateway.limited_scope)
 
     def show(self, request: CloudRequest, **ids: str) -> HttpResponse:
         """Show the form, or with POST create the object and redirect."""
         if request.method not in {"GET", "HEAD", "POST"}:
             return HttpResponseNotAllowed(["GET", "HEAD", "POST"])
-        request.gateway.require(self.operation)
-        crumbs = [(label, connection_url(request, name)) for label, name in self.crumbs]
+        if self.account_wide:
+            request.gateway.require_in_scope(self.operation)
+        else:
+            request.gateway.require(self.operation)
         form = self.form(request, **ids)
+        crumbs = [(label, connection_url(request, name)) for label, name in self.crumbs]
+        crumbs += self.parents(request, form)
         form.fields[FORM_FIELD] = CharField(
             required=False, max_length=64, widget=HiddenInput, initial=new_token
         )

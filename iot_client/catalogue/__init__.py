@@ -13,6 +13,7 @@ from iot_client.catalogue.model import (
     Operation,
     Paging,
     Parameter,
+    product_parameter,
 )
 from iot_client.catalogue.wire import flatten, nest
 
@@ -29,6 +30,7 @@ __all__ = [
     "nest",
     "operation",
     "operations",
+    "product_parameter",
     "public_names",
     "validate",
 ]

@@ -48,6 +48,11 @@ class ObjectKind(StrEnum):
     TOPIC_CLASS = "topic_class"
 
 
+def product_parameter(name: str) -> str:
+    """The parameter with the ProductKey that belongs to a parameter with a DeviceName."""
+    return f"{name.removesuffix('DeviceName')}ProductKey"
+
+
 class LimitedUse(StrEnum):
     """What a member whose access scope is limited to some products or groups may do with an operation."""
 
@@ -212,6 +217,18 @@ class Operation:
             above = f"{above}.{part}".removeprefix(".")
             parts += filter(None, (part.removesuffix("[]"), self.elements.get(above)))
         return "/".join(parts)
+
+    def find_target(self, params: Mapping[str, Any]) -> str:
+        """The target of a call for an audit record; "" for none.
+
+        A device is named with its product, as `ProductKey/DeviceName`: devices of two products may have the same name.
+        """
+        name = next((name for name in self.target if params.get(name)), None)
+        if name is None:
+            return ""
+        is_device = self.parameters[name].names in (ObjectKind.DEVICE, ObjectKind.NEW_DEVICE)
+        product = params.get(product_parameter(name)) if is_device else None
+        return f"{product}/{params[name]}" if product else str(params[name])
 
     def qps_for(self, params: Mapping[str, Any]) -> int:
         """Calls per second allowed with these parameters. Deep pages have a lower limit."""

@@ -230,7 +230,7 @@ def test_the_page_of_an_object_links_its_records_for_users_who_may_read_the_audi
     member = Membership.objects.get(team=org.team, user=org.members["viewer"])
     pages = {
         org.url(f"products/{product}/"): f"target={product}",
-        org.url(device): "target=lamp-1",
+        org.url(device): f"target={product}%2Flamp-1",
         org.url(f"groups/{group}/"): f"target={group}",
         f"/acme/-/members/{member.pk}/": "person=viewer%40acme.test",
     }
@@ -238,3 +238,22 @@ def test_the_page_of_an_object_links_its_records_for_users_who_may_read_the_audi
         assert f"/acme/-/audit/?{query}" in sign_in("administrator").get(page).content.decode()
         hidden = sign_in("operator").get(page)
         assert "/acme/-/audit/?" not in hidden.content.decode()
+
+
+def test_devices_of_the_same_name_in_two_products_have_separate_records(
+    device: str, product: str, org: Organization, sign_in: SignIn
+) -> None:
+    other = str(org.gateway().call("CreateProduct", ProductName="Pier_Lamp", NodeType=0)["ProductKey"])
+    org.gateway().call("RegisterDevice", ProductKey=other, DeviceName="lamp-1")
+    browser = sign_in("administrator")
+    for key in (product, other):
+        browser.post(org.url(f"devices/{key}/lamp-1/rename/"), {"nickname": "Second"})
+        browser.post(org.url(f"devices/{key}/lamp-1/tags/set/"), {"tag_key": "site", "tag_value": "pier"})
+    browser.post(org.url(f"devices/{other}/lamp-1/disable/"))
+    page = browser.get("/acme/-/audit/", {"target": f"{other}/lamp-1"})
+    assert sorted(entry.sentence for entry in page.context["table"].rows) == [
+        f"Changed the nickname of device lamp-1 ({other})",
+        f"Disabled device lamp-1 ({other})",
+        f"Registered device lamp-1 ({other})",
+        f"Set tags of device lamp-1 ({other})",
+    ]

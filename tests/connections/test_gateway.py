@@ -201,7 +201,7 @@ def test_a_secret_is_revealed_to_those_with_the_level_and_recorded(
     assert (record.operation, record.outcome, record.target) == (
         "QueryDeviceDetail",
         Outcome.DONE,
-        "meter-0001",
+        f"{product_key}/meter-0001",
     )
     assert secret not in str(vars(record))
 

@@ -70,7 +70,8 @@ def expect_one_refusal(network: RecordedNetwork, operation: str) -> None:
     """Nothing was sent, and the audit trail has one record, of the refusal."""
     assert network.calls == []
     record = AuditRecord.objects.get()
-    assert (record.operation, record.outcome, record.target) == (operation, Outcome.REFUSED, "meter-1")
+    assert (record.operation, record.outcome) == (operation, Outcome.REFUSED)
+    assert record.target == f"{record.parameters['ProductKey']}/meter-1"[:255]
 
 
 # -- the order of the checks -------------------------------------------------------------------------------------------
@@ -172,9 +173,9 @@ def test_invalid_calls_get_an_error_in_their_place_and_the_others_are_sent(
     assert network.calls.count("DisableThing") == 3
     records = AuditRecord.objects.order_by("pk").values_list("target", "outcome")
     assert list(records) == [
-        ("meter-1", Outcome.DONE),
-        ("none", Outcome.FAILED),
-        ("meter-1", Outcome.DONE),
+        (f"{products[0]}/meter-1", Outcome.DONE),
+        (f"{products[0]}/none", Outcome.FAILED),
+        (f"{products[1]}/meter-1", Outcome.DONE),
     ]
 
 

@@ -500,6 +500,13 @@ def test_gather_read_pages_and_traces_check_the_scope(scoped_fleet: ScopedFleet)
     )
 
 
+def test_a_raw_response_whose_entries_are_all_in_scope_is_shown(scoped_fleet: ScopedFleet) -> None:
+    trace = Trace()
+    gateway = scoped_fleet.gateway(groups=[scoped_fleet.group])
+    gateway.call("QueryDeviceListByDeviceGroup", trace=trace, GroupId=scoped_fleet.below, CurrentPage=1)
+    assert (b"meter-0001" in trace.body, trace.is_body_hidden) == (True, False)
+
+
 def test_secrets_outside_the_scope_are_not_revealed(scoped_fleet: ScopedFleet) -> None:
     gateway = scoped_fleet.gateway("administrator", products=[scoped_fleet.mine])
     with pytest.raises(OutOfScope):

@@ -70,6 +70,18 @@ def test_canceling_while_chunks_are_committed_loses_nothing(org, create_ready_dr
     assert (job.state, job.counts) == (Job.State.CANCELED, {"canceled": 2000})
 
 
+def test_chunks_that_end_at_the_same_time_are_all_counted(org, create_ready_draft):
+    job = create_ready_draft(2000)
+    actions.start(job, org.gateway("operator"))
+    actions.cancel(job, org.members["operator"])
+    parts = list(job.chunks.exclude(number=0).values_list("pk", flat=True))
+    assert len(parts) > 4
+    run_at_once(*(lambda pk=pk: engine.run_step(pk) for pk in parts))
+    job.refresh_from_db()
+    assert (job.state, job.counts) == (Job.State.CANCELED, {"canceled": 2000})
+    assert job.events.count() == 3, "started, canceled, ended once"
+
+
 def test_a_draft_can_be_discarded_while_its_file_is_read(org, product, monkeypatch):
     monkeypatch.setattr(actions, "INLINE_BYTES", 0)
     monkeypatch.setattr(loading, "_BATCH_ROWS", 50)

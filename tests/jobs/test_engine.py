@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from console.accounts.models import CustomRole, Membership
 from console.accounts.roles import Area, Level
+from console.areas.devices.registration.actions import register_generated_names
 from console.audit.models import AuditRecord
 from console.audit.records import Origin
 from console.celery import app
@@ -300,6 +301,21 @@ def test_an_overdue_chunk_is_woken_once_and_not_again_at_once(start_registration
         woken_at=None, lease="x", leased_until=timezone.now() + timedelta(seconds=9)
     )
     assert engine.find_overdue_chunks() == [], "a worker has it"
+
+
+def test_a_start_wakes_some_chunks_and_beat_wakes_the_others(
+    org, product, monkeypatch, django_capture_on_commit_callbacks
+):
+    woken: list[int] = []
+    monkeypatch.setattr(engine, "wake_chunk", lambda chunk, wait=0.0: not woken.append(chunk))
+    monkeypatch.setattr(engine, "WOKEN_AT_ONCE", 2)
+    job = register_generated_names(org.gateway("operator"), product, "Meters", 2000, "")
+    with django_capture_on_commit_callbacks(execute=True):
+        assert actions.start(job, org.gateway("operator"))
+    chunks = list(job.chunks.filter(state="active").values_list("pk", flat=True))
+    assert woken == chunks[:2]
+    Chunk.objects.filter(job=job, state="active").update(next_at=timezone.now() - timedelta(seconds=10))
+    assert set(engine.find_overdue_chunks()) == set(chunks)
 
 
 def test_a_long_step_keeps_its_lease(start_registration, settings, transactional_db):

@@ -47,7 +47,7 @@ def list_addresses(page: Page, base: str) -> list[str]:
         *(f"{connection}/groups/{path}" for path in ("", "?q=none", "new/")),
         *(
             group + path
-            for path in ("", "devices/", "devices/add/", "tags/", "tags/set/", "edit/", "delete/")
+            for path in ("", "new/", "devices/", "devices/add/", "tags/", "tags/set/", "edit/", "delete/")
         ),
         *(
             f"{connection}/ota/{path}"

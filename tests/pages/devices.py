@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from console.areas.devices import api
+from console.areas.devices import lists
+from console.areas.devices.records import DeviceFilter
 
 COUNT = 8  # devices of the product
 
 
 def read_statuses(org, product) -> dict[str, str]:
-    devices = api.list_devices(org.gateway(), api.DeviceFilter(product), fresh=True).devices
+    devices = lists.list_devices(org.gateway(), DeviceFilter(product), fresh=True).devices
     return {device.name: device.status for device in devices}

@@ -25,6 +25,7 @@ FORMS = {
         "CreateProductTopic",
         {"short_name": "alarm", "permission": "PUB", "description": ""},
     ),
+    "groups/new/": ("CreateDeviceGroup", {"name": "Region_North", "description": ""}),
     "ota/modules/{product}/new/": ("CreateOTAModule", {"name": "radio", "alias": "", "description": ""}),
 }
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from console.areas.devices import api
+from console.areas.devices import api, lists
 from console.jobs.models import Chunk, Item, Job, read_sentence
 from console.pages import freezing
 from tests.pages.devices import COUNT
@@ -16,7 +16,7 @@ from tests.running_jobs import past_time, run_next_step
 @pytest.fixture(autouse=True)
 def _small_pages(monkeypatch):
     """Read two devices a call, and two pages a step."""
-    monkeypatch.setattr(api, "PAGE_SIZE", 2)
+    monkeypatch.setattr(lists, "PAGE_SIZE", 2)
     monkeypatch.setattr(freezing, "_PAGES_PER_STEP", 2)
 
 
@@ -143,7 +143,7 @@ def test_the_page_of_the_draft_says_how_many_objects_were_read(org, draft, sign_
 def test_lists_of_other_operations_go_on_too(
     org, product, sign_in, network, run_job, emulator, monkeypatch, filters, operation
 ):
-    monkeypatch.setattr(api, "FULL_SCAN_LIMIT", 1)
+    monkeypatch.setattr(lists, "FULL_SCAN_LIMIT", 1)
     sign_in("operator").post(
         org.url("devices/bulk/disable/"), {"all_matching": "1", "query": f"product={product}&{filters}"}
     )

@@ -94,6 +94,7 @@ def test_each_kind_of_field_that_may_stay_empty_is_marked_optional(rf):
         )
         switch = forms.BooleanField(required=False)
         needed = forms.CharField()
+        fixed = forms.CharField(required=False, disabled=True)
 
     assert page(Optional(), rf).count('"fd-optional"') == 4
 

@@ -9,7 +9,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext, gettext_noop, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from console.areas.devices import api
+from console.areas.devices import api, lists
 from console.areas.devices.forms import DeviceFilters, RenameForm
 from console.areas.devices.records import Device, DeviceDetail, SearchMatch
 from console.areas.products import api as products_api
@@ -213,15 +213,17 @@ def _read_matching(
     products = products_api.list_newest_products(gateway)
     total = next((product.devices for product in products if product.key == device_filter.product_key), None)
     if device_filter.text and start is None:
-        first = api.list_devices(gateway, device_filter, size=api.PAGE_SIZE, known_total=total, fresh=True)
+        first = lists.list_devices(
+            gateway, device_filter, size=lists.PAGE_SIZE, known_total=total, fresh=True
+        )
         if first.match == SearchMatch.NEWEST:
             rest = [
-                api.list_devices(gateway, device_filter, page=page, size=api.PAGE_SIZE, known_total=total)
-                for page in range(2, -(-first.total // api.PAGE_SIZE) + 1)
+                lists.list_devices(gateway, device_filter, page=page, size=lists.PAGE_SIZE, known_total=total)
+                for page in range(2, -(-first.total // lists.PAGE_SIZE) + 1)
             ]
             yield Page([device for part in (first, *rest) for device in part.devices])
             return
-    yield from api.read_device_pages(gateway, device_filter, known_total=total, start=start)
+    yield from lists.read_device_pages(gateway, device_filter, known_total=total, start=start)
 
 
 def _find_product(query: QueryDict, keys: Sequence[str], ids: Mapping[str, str]) -> str:

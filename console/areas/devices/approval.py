@@ -68,10 +68,6 @@ def _count_devices(gateway: Gateway, calls: Sequence[PlannedCall]) -> int | None
     return sum(len(each) for each in names if each) if all(names) else None
 
 
-def _identify_device(call: PlannedCall) -> str:
-    return f"{call.params.get('ProductKey')}/{call.params.get('DeviceName')}"
-
-
 def list_distribution_effects(operation: str) -> list[str]:
     """Return the effects of a distribution, as sentences."""
     if operation == "CreateProductDistributeJob":
@@ -103,7 +99,6 @@ APPROVAL_RULES = (
             for name in DISTRIBUTIONS
         },
         description=Description(
-            identify=_identify_device,
             note=_("The secret, tags and data of each device are deleted too."),
             items=ItemList(
                 from_call=_name_device,

@@ -6,7 +6,8 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
-from console.areas.devices import api
+from console.areas.devices import lists
+from console.areas.devices.records import DeviceFilter, DevicePage
 from console.areas.products import api as products_api
 from console.connections.http import CloudRequest
 
@@ -25,15 +26,15 @@ def find_devices(request: CloudRequest) -> HttpResponse:
     product_key = request.POST.get("product", "")[:64]
     text = request.POST.get("q", "").strip()[:_MAX_NAME_LENGTH]
     selected = list(dict.fromkeys(request.POST.getlist("device")))[:MAX_SELECTED]
-    device_page: api.DevicePage | None = None
+    device_page: DevicePage | None = None
     is_invalid = False
     if product_key:
         listed = products_api.list_products(request.gateway, size=products_api.MAX_PAGE_SIZE).products
         products = {product.key: product.devices for product in listed}
         try:
-            device_page = api.list_devices(
+            device_page = lists.list_devices(
                 request.gateway,
-                api.DeviceFilter(product_key, text),
+                DeviceFilter(product_key, text),
                 size=SEARCH_SIZE,
                 known_total=products.get(product_key),
             )

@@ -13,7 +13,7 @@ from console.api.endpoints.approvals import Approval
 from console.api.http import ApiRequest, open_gateway
 from console.api.problems import validation_problem
 from console.api.schemas import Page, PagePosition, PageQuery, RequestBody, Timestamp
-from console.areas.devices import api, sql
+from console.areas.devices import api, lists, records, sql
 from console.pages.tags import Tag
 
 router = Router(tags=[gettext_noop("Devices")])
@@ -31,7 +31,7 @@ class Device(Schema):
     created_at: Timestamp | None
 
     @classmethod
-    def from_device(cls, device: api.Device) -> Device:
+    def from_device(cls, device: records.Device) -> Device:
         return cls(
             product_key=device.product_key,
             name=device.name,
@@ -183,12 +183,12 @@ class DeviceSearchResult(Schema):
 def list_devices(request: ApiRequest, connection: str, query: Query[DeviceListQuery]) -> DevicePage:
     gateway = open_gateway(request, connection)
     position = PagePosition.from_query(query)
-    filters = api.DeviceFilter(query.product_key, query.search, query.search_in, query.status or "")
+    filters = records.DeviceFilter(query.product_key, query.search, query.search_in, query.status or "")
     if not (filters.product_key or filters.text or filters.status):
         raise validation_problem(
             [("product_key", _("Enter at least one of product_key, search and status."))]
         )
-    result = api.list_devices(
+    result = lists.list_devices(
         gateway, filters, page=position.number, size=position.size, token=position.platform_token
     )
     page = position.build_page(
@@ -205,7 +205,7 @@ def list_devices(request: ApiRequest, connection: str, query: Query[DeviceListQu
 def search_devices(
     request: ApiRequest, connection: str, query: Query[DeviceSearchQuery]
 ) -> DeviceSearchResult:
-    result = api.search(open_gateway(request, connection), query.text)
+    result = lists.search(open_gateway(request, connection), query.text)
     return DeviceSearchResult(
         exact=[Device.from_device(device) for device in result.exact_matches],
         starts_with=[Device.from_device(device) for device in result.prefix_matches],

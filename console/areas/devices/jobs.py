@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -73,9 +71,8 @@ REGISTER = Kind(
 )
 
 
-def _tally_secrets(job: Job, counts: Mapping[str, int]) -> None:
-    job.counts = dict(counts)
-    job.succeeded = counts.get("collected", 0)
+def _tally_secrets(job: Job) -> None:
+    job.succeeded = job.counts.get("collected", 0)
 
 
 def _secrets_title(job: Job) -> str:

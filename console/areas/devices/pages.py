@@ -62,7 +62,7 @@ DEVICE: Detail[DeviceDetail] = Detail(
     parameters=("ProductKey", "DeviceName"),
     tabs_label=_("Device pages"),
     actions=(actions.RENAME, actions.ENABLE, actions.DISABLE, actions.DELETE),
-    waiting=lambda detail: detail.device.key,
+    target=lambda detail: detail.device.key,
     parents=_list_parents,
     summary=_build_summary,
 )

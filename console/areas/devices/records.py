@@ -33,7 +33,7 @@ class Device:
 
     @property
     def key(self) -> str:
-        """Product key and name in one text, for selections."""
+        """Product key and name in one text, for selections and the audit trail."""
         return join_key(self.product_key, self.name)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext_lazy as _
 
-PAGE = 50
+PAGE_SIZE = 50
 MAX_ROWS = 10_000
 MIN_PREFIX_LENGTH = 4
 _NOT_IN_PREFIX = frozenset("\\/&+-!():~{}*?")
@@ -67,7 +67,7 @@ def exact_statement(text: str, within: str = "") -> str:
     text = _check_value(text)
     condition = f"{within} AND " if within else ""
     where = f'{condition}name = "{text}" OR {condition}iot_id = "{text}"'
-    return f"{_SELECT} * {_WHERE} {where} ORDER BY gmt_create LIMIT 0,{PAGE}"
+    return f"{_SELECT} * {_WHERE} {where} ORDER BY gmt_create LIMIT 0,{PAGE_SIZE}"
 
 
 def is_searchable(text: str) -> bool:

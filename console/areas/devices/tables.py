@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from console.areas.devices.actions import BULK
-from console.areas.devices.api import Device, Group, ModuleVersion, UpdateTask
+from console.areas.devices.records import Device, Group, ModuleVersion, UpdateTask
 from console.areas.products.api import Product
 from console.ui.links import connection_url
 from console.ui.statuses import status

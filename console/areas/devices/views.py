@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from console.areas.devices import api, forms, sql
+from console.areas.devices import api, forms, lists, sql
 from console.areas.devices.records import Device, DeviceCredentials, DeviceFilter, DevicePage
 from console.areas.devices.tables import device_table, product_table
 from console.areas.products import api as products_api
@@ -130,7 +130,7 @@ def _list_devices(
         "table": table.bind(request, result.devices, page=page, empty=_empty_text(request, device_filter)),
         "error": error,
         "result": result,
-        "scanned": api.NEWEST_SCAN_LIMIT,
+        "scanned": lists.NEWEST_SCAN_LIMIT,
         "existing": total,
     }
 
@@ -151,8 +151,8 @@ def _find_page(
     by_token = bool(cloud_token) and number_text.isascii() and number_text.isdigit()
     number = int(number_text[:9]) if by_token else page_number(request)
     if not by_token:
-        number = min(number, api.PAGING_LIMIT // size)
-    result = api.list_devices(
+        number = min(number, lists.PAGING_LIMIT // size)
+    result = lists.list_devices(
         request.gateway,
         device_filter,
         page=number,
@@ -197,8 +197,8 @@ def _export(
     gateway = request.gateway.in_background()
     name = f"devices-{device_filter.product_key}.csv" if device_filter.product_key else "devices.csv"
     try:
-        return table.csv_response(api.iter_devices(gateway, device_filter, known_total=total), name)
-    except api.TooManyDevices as error:
+        return table.csv_response(lists.iter_devices(gateway, device_filter, known_total=total), name)
+    except lists.TooManyDevices as error:
         messages.warning(
             request,
             _("%(count)s devices match. The platform returns at most %(most)s. Narrow the search.")
@@ -228,7 +228,7 @@ def search(request: CloudRequest) -> HttpResponse:
     )
     if context["is_searchable"]:
         try:
-            result = api.search(request.gateway, text)
+            result = lists.search(request.gateway, text)
         except OutOfScope as error:
             context["refused"] = str(error)
             return render(request, "areas/devices/search.html", context)
@@ -237,7 +237,7 @@ def search(request: CloudRequest) -> HttpResponse:
             return redirect(connection_url(request, "devices:detail", device.product_key, device.name))
         table = device_table({product.key: product.name for product in products}, one_product=False)
         context["table"] = table.bind(request, [*result.exact_matches, *result.prefix_matches])
-        context["more"] = len(result.prefix_matches) >= api.PAGE_SIZE
+        context["more"] = len(result.prefix_matches) >= lists.PAGE_SIZE
     return render(request, "areas/devices/search.html", context)
 
 

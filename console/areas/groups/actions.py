@@ -1,4 +1,4 @@
-"""What can be done to a group, and to several of its devices."""
+"""What can be done with groups: create one, change one, remove several devices from one."""
 
 from __future__ import annotations
 
@@ -10,15 +10,64 @@ from django.utils.translation import gettext_lazy as _
 
 from console.areas.groups import api
 from console.areas.groups.api import GroupDetail, GroupDevice
-from console.areas.groups.forms import DescriptionForm
+from console.areas.groups.forms import DescriptionForm, GroupForm, SubgroupForm
 from console.connections.gateway import Gateway
 from console.connections.http import CloudRequest
 from console.pages.actions import Action, Done, Question
 from console.pages.bulk import Bulk, BulkPages
+from console.pages.creation import Creation
 from console.pages.keys import is_key, second_value, split_key
 from console.ui.format import number
 from console.ui.links import connection_url
 from iot_client.errors import CloudError
+
+# -- creation ----------------------------------------------------------------------------------------------------------
+
+_CREATE_FIELDS = {"GroupName": "name", "GroupDesc": "description"}
+
+
+def _build_form(request: CloudRequest) -> GroupForm:
+    return GroupForm(request.POST if request.method == "POST" else None)
+
+
+def _create(request: CloudRequest, values: Mapping[str, Any], group_id: str = "") -> Done:
+    name = values["name"]
+    group = api.create_group(request.gateway, name=name, description=values["description"], parent=group_id)
+    message = gettext("Group %(name)s created.") % {"name": name}
+    return Done(message, connection_url(request, "groups:detail", group.id))
+
+
+CREATE = Creation(
+    _("Create group"),
+    api.CREATE,
+    form=_build_form,
+    run=_create,
+    crumbs=[(_("Groups"), "groups:list")],
+    fields=_CREATE_FIELDS,
+    account_wide=True,
+)
+
+
+def _build_subgroup_form(request: CloudRequest, group_id: str) -> SubgroupForm:
+    """Return the form with its parent group. Up to 3 calls."""
+    parent = api.get_group(request.gateway, group_id)
+    return SubgroupForm(request.POST if request.method == "POST" else None, parent=parent)
+
+
+CREATE_SUBGROUP = Creation(
+    _("Create subgroup"),
+    api.CREATE,
+    form=_build_subgroup_form,
+    run=_create,
+    crumbs=[(_("Groups"), "groups:list")],
+    parents=lambda request, form: [
+        (group.name, connection_url(request, "groups:detail", group.id))
+        for group in (*form.parent.path, form.parent)
+    ],
+    fields=_CREATE_FIELDS,
+)
+
+# -- one group ---------------------------------------------------------------------------------------------------------
 
 
 def _build_edit_form(request: CloudRequest, group: GroupDetail) -> DescriptionForm:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -18,9 +19,6 @@ from console.areas.groups.records import (
     GroupDetail,
     GroupDevice,
     GroupList,
-    Overview,
-    TreeCounts,
-    to_counts,
     to_detail,
     to_devices,
     to_group,
@@ -30,9 +28,9 @@ from console.areas.groups.records import (
     to_tags,
 )
 from console.connections.gateway import Call, Gateway
-from console.device_counts.counts import DeviceCounts
+from console.connections.locks import hold_lock
 from console.pages.tags import Tag
-from iot_client.errors import CloudError, LimitExceeded, NotFound
+from iot_client.errors import CloudError, Conflict, LimitExceeded, NotFound
 from iot_client.fields import read_items
 from iot_client.paging import Page, Position
 
@@ -43,8 +41,6 @@ __all__ = [
     "GroupDetail",
     "GroupDevice",
     "GroupList",
-    "Overview",
-    "TreeCounts",
 ]
 
 MAX_DEPTH = 3  # CreateDeviceGroup: groups, subgroups, and their subgroups
@@ -56,11 +52,8 @@ ADD, REMOVE, TAG = "BatchAddDeviceGroupRelations", "BatchDeleteDeviceGroupRelati
 STATES = "BatchGetDeviceState"
 MAX_STATES_PER_CALL = 50  # BatchGetDeviceState
 MAX_PAGE_SIZE = 200  # QueryDeviceGroupList
-MAX_COUNTED_GROUPS = 50
-"""The most groups whose devices are counted for a part of the tree. QueryDeviceGroupInfo allows 30 calls per second."""
-MAX_COUNTED_ON_PAGE = 20
-"""The most groups below a group whose devices are counted for its page."""
 _MAX_DETAILS_PER_CALL = 100  # BatchQueryDeviceDetail
+_TAGS_LOCKED, _TAGS_WAIT = 120.0, 10.0  # seconds: longer than two calls with their retries; what a user waits
 
 
 # -- reading ---------------------------------------------------------------------------------------------------------
@@ -82,106 +75,7 @@ def list_groups(
 
 def get_group(gateway: Gateway, group_id: str, *, fresh: bool = False) -> GroupDetail:
     """Return a group with its counts and parents. Up to 3 calls. Raises NotFound."""
-    return _read_detail(gateway, group_id, fresh=fresh)[0]
-
-
-def get_overview(gateway: Gateway, group_id: str) -> Overview:
-    """Return a group with its subgroups, its tags and the device counts of its tree.
-
-    Up to 5 calls, and for the counts of up to MAX_COUNTED_ON_PAGE groups below it up to 2 calls each. Raises the errors of
-    reading the group and its subgroups.
-    """
-    tags_call = Call("QueryDeviceGroupTagList", {"GroupId": group_id})
-    detail, (subgroups_response, tags_response) = _read_detail(
-        gateway, group_id, _call_for_subgroups(group_id), tags_call
-    )
-    if isinstance(subgroups_response, CloudError):
-        raise subgroups_response
-    subgroups = to_groups(subgroups_response)
-    counts = count_trees(
-        gateway,
-        [group.id for group in subgroups.groups],
-        level=detail.depth + 1,
-        most=MAX_COUNTED_ON_PAGE,
-    )
-    is_complete = subgroups.total == len(subgroups.groups) == len(counts)
-    below = _add_up(list(counts.values())) if is_complete else None
-    return Overview(
-        detail,
-        subgroups,
-        tags_response if isinstance(tags_response, CloudError) else to_tags(tags_response),
-        TreeCounts(detail.counts, below),
-        counts,
-    )
-
-
-def count_trees(
-    gateway: Gateway, group_ids: Sequence[str], *, level: int, most: int = MAX_COUNTED_GROUPS
-) -> dict[str, TreeCounts]:
-    """Return the device counts of groups of one `level` (1 to 3) with those of the groups below them, by group ID.
-
-    At most `most` groups are counted, first those of `group_ids`, then the levels below, each with up to 2 calls: those of a
-    level run in parallel. Groups beyond this number are left out of the result; the counts below a group are then unknown.
-    """
-    roots = {
-        group_id: group_id for group_id in list(group_ids)[:most]
-    }  # group → the one of `group_ids` above it
-    direct: dict[str, DeviceCounts | None] = {}
-    below: dict[str, DeviceCounts | None] = dict.fromkeys(roots, DeviceCounts())
-    remaining = most - len(roots)
-    while roots:
-        infos, subgroups = _read_level(gateway, list(roots), has_subgroups=level < MAX_DEPTH)
-        following: dict[str, str] = {}
-        for group_id, root in roots.items():
-            counts, children = infos[group_id], subgroups.get(group_id, GroupList((), 0))
-            if group_id == root:
-                direct[root] = counts
-            else:
-                below[root] = _sum_known(below[root], counts)
-            is_complete = children is not None and children.total == len(children.groups) <= remaining
-            if children is None or not is_complete:
-                below[root] = None
-            elif below[root] is not None:
-                following |= {child.id: root for child in children.groups}
-                remaining -= len(children.groups)
-        roots, level = following, level + 1
-    return {group_id: TreeCounts(direct[group_id], below[group_id]) for group_id in direct}
-
-
-def _read_level(
-    gateway: Gateway, group_ids: Sequence[str], *, has_subgroups: bool
-) -> tuple[dict[str, DeviceCounts | None], dict[str, GroupList | None]]:
-    """Return the counts of groups, and their subgroups if they can have any. None stands for a read that failed."""
-    calls = [Call("QueryDeviceGroupInfo", {"GroupId": group_id}) for group_id in group_ids]
-    if has_subgroups:
-        calls += map(_call_for_subgroups, group_ids)
-    responses = gateway.gather(calls)
-    infos, lists = responses[: len(group_ids)], responses[len(group_ids) :]
-    return (
-        {group_id: to_counts(info) for group_id, info in zip(group_ids, infos, strict=True)},
-        {
-            group_id: None if isinstance(response, CloudError) else to_groups(response)
-            for group_id, response in zip(group_ids, lists, strict=False)
-        },
-    )
-
-
-def _add_up(trees: Sequence[TreeCounts]) -> DeviceCounts | None:
-    """Return the sum of complete counts; None if one of them is not complete."""
-    total: DeviceCounts | None = DeviceCounts()
-    for tree in trees:
-        total = _sum_known(_sum_known(total, tree.direct), tree.below)
-    return total
-
-
-def _sum_known(first: DeviceCounts | None, second: DeviceCounts | None) -> DeviceCounts | None:
-    return None if first is None or second is None else first + second
-
-
-def _call_for_subgroups(group_id: str) -> Call:
-    return Call(
-        "QueryDeviceGroupList", {"SuperGroupId": group_id, "CurrentPage": 1, "PageSize": MAX_PAGE_SIZE}
-    )
+    return read_detail(gateway, group_id, fresh=fresh)[0]
 
 
 def get_group_with_devices(
@@ -191,7 +85,7 @@ def get_group_with_devices(
     devices = Call(
         "QueryDeviceListByDeviceGroup", {"GroupId": group_id, "CurrentPage": page, "PageSize": size}
     )
-    detail, (response,) = _read_detail(gateway, group_id, devices)
+    detail, (response,) = read_detail(gateway, group_id, devices)
     if isinstance(response, CloudError):
         raise response
     return detail, _add_statuses(gateway, to_devices(response))
@@ -206,36 +100,6 @@ def _add_statuses(gateway: Gateway, device_list: DeviceList) -> DeviceList:
     statuses = {} if isinstance(response, CloudError) else to_statuses(response)
     devices = tuple(replace(device, status=statuses.get(device.iot_id, "")) for device in device_list.devices)
     return replace(device_list, devices=devices)
-
-
-def count_devices(gateway: Gateway, limit: int) -> dict[str, DeviceCounts]:
-    """Return the counts of the devices directly in each group by GroupId, of up to `limit` groups, the upper levels first.
-
-    Up to 2 calls for each group: its counts and its subgroups. Groups that could not be counted are left out.
-    """
-    ids: dict[str, None] = {}  # in order, without duplicates
-    level = list_groups(gateway).groups
-    for depth in range(1, MAX_DEPTH + 1):
-        new = [group.id for group in level if group.id and group.id not in ids][: limit - len(ids)]
-        ids |= dict.fromkeys(new)
-        if depth == MAX_DEPTH or len(ids) == limit:
-            break
-        calls = [
-            Call("QueryDeviceGroupList", {"SuperGroupId": key, "CurrentPage": 1, "PageSize": MAX_PAGE_SIZE})
-            for key in new
-        ]
-        level = tuple(
-            to_group(item)
-            for response in gateway.gather(calls)
-            if not isinstance(response, CloudError)
-            for item in read_items(response.get("Data"), "GroupInfo")
-        )
-    responses = gateway.gather([Call("QueryDeviceGroupInfo", {"GroupId": key}) for key in ids])
-    return {
-        key: to_detail(response, key, ()).counts
-        for key, response in zip(ids, responses, strict=True)
-        if not isinstance(response, CloudError)
-    }
 
 
 def list_devices(gateway: Gateway, group_id: str, *, page: int = 1, size: int = 50) -> DeviceList:
@@ -257,7 +121,7 @@ def read_device_pages(
 
 def get_group_with_tags(gateway: Gateway, group_id: str) -> tuple[GroupDetail, tuple[Tag, ...]]:
     """Return a group and its tags. Up to 4 calls."""
-    detail, (response,) = _read_detail(
+    detail, (response,) = read_detail(
         gateway, group_id, Call("QueryDeviceGroupTagList", {"GroupId": group_id})
     )
     if isinstance(response, CloudError):
@@ -298,28 +162,37 @@ def delete_group(gateway: Gateway, group_id: str, *, name: str = "") -> None:
     gateway.call(DELETE, target=name, GroupId=group_id)
 
 
-def set_tags(gateway: Gateway, group_id: str, tags: Sequence[Tag], *, current: Sequence[Tag]) -> None:
-    """Replace all tags of the group with `tags`: the platform deletes tags that are not in the set. `current` is the tags
-    before the change, for the audit trail."""
-    before = {"TagString": _tag_string(current)}
-    gateway.call(TAG, before=before, GroupId=group_id, TagString=_tag_string(tags))
-
-
 def set_tag(gateway: Gateway, group_id: str, tag: Tag) -> None:
-    """Add a tag to the group, or replace its value if the key exists. 2 calls. Raises LimitExceeded for more than MAX_TAGS."""
-    before = list_tags(gateway, group_id)
-    after = {old.key: old for old in before} | {tag.key: tag}
-    if len(after) > MAX_TAGS:
-        raise LimitExceeded("Client.TooManyTags", operation=TAG)
-    set_tags(gateway, group_id, list(after.values()), current=before)
+    """Add a tag to the group, or replace its value if the key exists. 2 calls. Raises LimitExceeded for more than MAX_TAGS,
+    Conflict while another user changes the tags."""
+    with _change_tags(gateway, group_id) as tags:
+        tags[tag.key] = tag
+        if len(tags) > MAX_TAGS:
+            raise LimitExceeded("Client.TooManyTags", operation=TAG)
 
 
 def remove_tag(gateway: Gateway, group_id: str, key: str) -> None:
-    """Remove a tag from the group. A key that does not exist is not an error. Up to 2 calls."""
-    before = list_tags(gateway, group_id)
-    remaining = [tag for tag in before if tag.key != key]
-    if len(remaining) < len(before):
-        set_tags(gateway, group_id, remaining, current=before)
+    """Remove a tag from the group. A key that does not exist is not an error. Up to 2 calls. Raises Conflict while another user
+    changes the tags."""
+    with _change_tags(gateway, group_id) as tags:
+        tags.pop(key, None)
+
+
+@contextmanager
+def _change_tags(gateway: Gateway, group_id: str) -> Iterator[dict[str, Tag]]:
+    """Read the tags of the group by key, and write them after the block has changed them: the platform deletes tags that are not
+    in the set. Two changes through this console wait for each other. Raises Conflict if the other one takes too long."""
+    lock = f"group-tags:{gateway.connection.account}:{group_id}"
+    with hold_lock(lock, seconds=_TAGS_LOCKED, wait=_TAGS_WAIT) as is_held:
+        if not is_held:
+            raise Conflict("Client.Locked", operation=TAG)
+        before = list_tags(gateway, group_id)
+        tags = {tag.key: tag for tag in before}
+        yield tags
+        after = tuple(tags.values())
+        if after != before:
+            current = {"TagString": _tag_string(before)}
+            gateway.call(TAG, before=current, GroupId=group_id, TagString=_tag_string(after))
 
 
 def _tag_string(tags: Sequence[Tag]) -> str:
@@ -371,10 +244,11 @@ def remove_devices(gateway: Gateway, group_id: str, devices: Sequence[tuple[str,
 # -- responses -------------------------------------------------------------------------------------------------------
 
 
-def _read_detail(
+def read_detail(
     gateway: Gateway, group_id: str, *extra_calls: Call, fresh: bool = False
 ) -> tuple[GroupDetail, list[dict[str, Any] | CloudError]]:
-    """Return the group, and the response of each extra call, or its error. Raises the errors of reading the group."""
+    """Return the group, and the response of each extra call, or its error. Up to 3 calls and the extra ones. Raises the errors of
+    reading the group."""
     info, parent_response, *rest = gateway.gather(
         [
             Call("QueryDeviceGroupInfo", {"GroupId": group_id}),

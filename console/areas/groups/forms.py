@@ -8,12 +8,14 @@ from typing import Any
 
 from django import forms
 from django.core.validators import RegexValidator
+from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
 
 from console.areas.groups import api
 from console.areas.products.api import Product
 from console.pages import tags
+from console.pages.fields import parameter_field
 from console.ui.forms import EditForm, FilterForm
 
 _DEVICE_NAME = re.compile(r"[A-Za-z0-9\-_@.:]{4,32}")
@@ -31,33 +33,52 @@ class GroupFilter(FilterForm):
     )
 
 
+def _description_field(operation: str, help_text: Any) -> forms.CharField:
+    return parameter_field(
+        operation,
+        "GroupDesc",
+        label=_("Description"),
+        help_text=help_text,
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+
+
 class DescriptionForm(EditForm):
     """The only property of a group that can be changed: its description."""
 
-    description = forms.CharField(
-        label=_("Description"),
-        max_length=100,
-        help_text=_("1 to 100 characters."),
-        widget=forms.Textarea(attrs={"rows": 2}),
-    )
+    description = _description_field(api.UPDATE, _("1 to 100 characters."))
+    description.required = True  # the platform cannot remove it
 
 
 class GroupForm(forms.Form):
-    name = forms.CharField(
+    name = parameter_field(
+        api.CREATE,
+        "GroupName",
         label=_("Name"),
-        min_length=4,
-        max_length=30,
-        validators=[RegexValidator(r"^\w+\Z", _("Use only letters, digits and underscores (_)."))],
         help_text=_("4 to 30 letters, digits and underscores (_). Cannot be changed later."),
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
-    description = forms.CharField(
-        label=_("Description"),
-        required=False,
-        max_length=100,
-        help_text=_("Up to 100 characters."),
-        widget=forms.Textarea(attrs={"rows": 2}),
-    )
+    description = _description_field(api.CREATE, _("Up to 100 characters."))
+
+
+class SubgroupForm(GroupForm):
+    """A group in the group `parent`, which the form names. A parent on the lowest level is an error."""
+
+    parent_name = forms.CharField(label=_("Parent group"), disabled=True, required=False)
+
+    field_order = ("parent_name",)
+
+    def __init__(self, data: QueryDict | None, *, parent: api.GroupDetail) -> None:
+        super().__init__(data, initial={"parent_name": parent.name})
+        self.parent = parent
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if self.parent.depth >= api.MAX_DEPTH:
+            raise forms.ValidationError(
+                _("Groups can have up to three levels. This group is on the third level.")
+            )
+        return cleaned
 
 
 class TagForm(tags.TagForm):

@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext, ngettext
 
 from console.areas.groups import api
+from console.areas.groups.records import TreeCounts
 from console.ui.format import number
 from console.ui.icons import icon
 from console.ui.links import connection_url
@@ -19,7 +20,7 @@ def render_nodes(
     request: HttpRequest,
     groups: Iterable[api.Group],
     level: int,
-    counts: Mapping[str, api.TreeCounts] | None = None,
+    counts: Mapping[str, TreeCounts] | None = None,
 ) -> SafeString:
     """Render groups of a level from 1 to 3. A node above the last level has a button that loads its subgroups.
 
@@ -56,7 +57,7 @@ def render_nodes(
     return mark_safe("".join(parts))  # noqa: S308 - each value is escaped above
 
 
-def render_counts(counts: Mapping[str, api.TreeCounts]) -> SafeString:
+def render_counts(counts: Mapping[str, TreeCounts]) -> SafeString:
     """Render the device counts of groups, by their IDs, as a response of htmx that puts each into its node."""
     parts = [
         f'<span class="fd-node-count" id="{_count_id(group_id)}" hx-swap-oob="true">'
@@ -70,7 +71,7 @@ def _count_id(group_id: str) -> str:
     return escape(f"count-{group_id}")
 
 
-def _describe_counts(tree: api.TreeCounts | None) -> str:
+def _describe_counts(tree: TreeCounts | None) -> str:
     """Return the number of devices of a group as HTML: with those of the groups below it, or "direct" if these were not counted.
     Nothing if the group itself was not counted."""
     if tree is None or tree.direct is None or tree.total is None:

@@ -1,30 +1,29 @@
-"""The views of groups that no declaration can say: tree, overview, creation."""
+"""The views of groups that no declaration can say: tree, overview."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from django.contrib import messages
-from django.http import HttpResponse, HttpResponseBase, JsonResponse
-from django.shortcuts import redirect, render
+from django.http import HttpResponse, JsonResponse
+from django.shortcuts import render
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_safe
 
-from console.areas.groups import api
-from console.areas.groups.forms import GroupFilter, GroupForm
+from console.areas.groups import actions, api
+from console.areas.groups import counts as tree_counts
+from console.areas.groups.forms import GroupFilter
 from console.areas.groups.pages import GROUP, TAGS
+from console.areas.groups.records import Overview
 from console.areas.groups.tree import render_counts, render_nodes
-from console.connections.errors import cloud_errors_to_form
 from console.connections.http import CloudRequest
 from console.device_counts.history import Kind, chart_response, record_if_due
 from console.ui.format import number
-from console.ui.forms import FORM_REFUSED
 from console.ui.links import connection_url
 from console.ui.paging import Page, page_number, page_size
 from console.ui.pieces import DetailItem
 from console.ui.tables import Column, Empty, Table
-from iot_client.errors import AlreadyExists, CloudError
+from iot_client.errors import CloudError
 
 TABLE: Table[api.Group] = Table(
     id="groups",
@@ -66,10 +65,10 @@ def group_list(request: CloudRequest) -> HttpResponse:
     """Show the top-level groups as a tree, or the groups whose name matches the search. 1 call."""
     filters = GroupFilter(request)
     text = filters.values.get("q", "")
-    position, size = page_number(request), page_size(request, api.MAX_COUNTED_GROUPS)
+    position, size = page_number(request), page_size(request, tree_counts.MAX_COUNTED_GROUPS)
     group_page = api.list_groups(request.gateway, name=text, page=position, size=size)
     # Members with a limited scope can create subgroups, but no top-level groups.
-    may_create = request.gateway.allows(api.CREATE) and request.gateway.limited_scope is None
+    may_create = actions.CREATE.is_allowed(request)
     none_in_scope = Empty(
         _("No groups in your access scope"),
         _("Ask an administrator for access."),
@@ -106,9 +105,9 @@ def group_list(request: CloudRequest) -> HttpResponse:
 def counts(request: CloudRequest) -> HttpResponse:
     """Return the device counts of the top-level groups on a page of the tree, which replace those in the page. 1 call, and up to
     2 for each of up to 50 groups that are counted."""
-    size = page_size(request, api.MAX_COUNTED_GROUPS)
+    size = page_size(request, tree_counts.MAX_COUNTED_GROUPS)
     groups = api.list_groups(request.gateway, page=page_number(request), size=size).groups
-    trees = api.count_trees(request.gateway, [group.id for group in groups], level=1)
+    trees = tree_counts.count_trees(request.gateway, [group.id for group in groups], level=1)
     return HttpResponse(render_counts(trees))
 
 
@@ -118,7 +117,7 @@ def children(request: CloudRequest, group_id: str) -> HttpResponse:
     2 or 3. 1 call, and up to 2 for each of up to 50 groups that are counted."""
     group_page = api.list_groups(request.gateway, parent=group_id)
     level = 3 if request.GET.get("level") == "3" else 2
-    counts = api.count_trees(request.gateway, [group.id for group in group_page.groups], level=level)
+    counts = tree_counts.count_trees(request.gateway, [group.id for group in group_page.groups], level=level)
     return render(
         request,
         "areas/groups/branch.html",
@@ -133,8 +132,8 @@ def children(request: CloudRequest, group_id: str) -> HttpResponse:
 
 @require_safe
 def overview(request: CloudRequest, group_id: str) -> HttpResponse:
-    """Show the overview of a group: device counts, details, tags, subgroups. For the calls see `api.get_overview`."""
-    found = api.get_overview(request.gateway, group_id)
+    """Show the overview of a group: device counts, details, tags, subgroups. For the calls see `counts.get_overview`."""
+    found = tree_counts.get_overview(request.gateway, group_id)
     group, tags = found.detail, found.tags
     record_if_due(request.connection, Kind.GROUP, group_id, group.counts)
     return GROUP.render(
@@ -154,7 +153,7 @@ def overview(request: CloudRequest, group_id: str) -> HttpResponse:
     )
 
 
-def _build_stats(request: CloudRequest, found: api.Overview) -> list[tuple[str, ...]]:
+def _build_stats(request: CloudRequest, found: Overview) -> list[tuple[str, ...]]:
     """Return the figures of the overview: the devices of the group and of all groups below it. Each is a label, value, note, icon,
     URL and tone, for ui/stat.html."""
     direct, below = found.detail.counts, found.counts.below
@@ -177,18 +176,18 @@ def _build_stats(request: CloudRequest, found: api.Overview) -> list[tuple[str, 
     ]
 
 
-def _explain_counts(found: api.Overview) -> str:
+def _explain_counts(found: Overview) -> str:
     """Return what a user has to know about the figures; "" if they need no explanation."""
     if found.counts.below is None:
         return gettext(
             "Devices in subgroups are not counted here: there are more than %(most)s groups below, or one could not be read."
-        ) % {"most": number(api.MAX_COUNTED_ON_PAGE)}
+        ) % {"most": number(tree_counts.MAX_COUNTED_ON_PAGE)}
     if found.counts.below.total:
         return gettext("A device that is in several of these groups is counted in each of them.")
     return ""
 
 
-def _build_subgroup_table(found: api.Overview) -> Table[api.Group]:
+def _build_subgroup_table(found: Overview) -> Table[api.Group]:
     """Return the table of groups with a column for the devices of each subgroup, which includes those of the groups below it."""
 
     def count(group: api.Group) -> int | None:
@@ -239,39 +238,3 @@ def _build_empty(request: CloudRequest, group: api.GroupDetail) -> Empty:
         _("Create subgroups to divide the group. Groups can have up to three levels."),
         "hierarchy-2",
     )
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-def create(request: CloudRequest) -> HttpResponseBase:
-    """Create a group, at the top level or in the group `?parent=`. Up to 3 calls, to show the parent group."""
-    parent_id = request.GET.get("parent", "")[:64]
-    request.gateway.require_in_scope(api.CREATE, SuperGroupId=parent_id or None)
-    parent = api.get_group(request.gateway, parent_id) if parent_id else None
-    form = GroupForm(request.POST if request.method == "POST" else None)
-    error: CloudError | None = None
-    if request.method == "POST" and form.is_valid():
-        data = form.cleaned_data
-        try:
-            group = api.create_group(
-                request.gateway, name=data["name"], description=data["description"], parent=parent_id
-            )
-        except CloudError as raised:
-            error = _move_error_to_field(form, raised)
-        else:
-            messages.success(request, gettext("Group %(name)s created.") % {"name": data["name"]})
-            return redirect(connection_url(request, "groups:detail", group.id))
-    context = {
-        "form": form,
-        "error": error,
-        "parent": parent,
-        "is_too_deep": parent and parent.depth >= api.MAX_DEPTH,
-    }
-    return render(request, "areas/groups/create.html", context, status=FORM_REFUSED if form.errors else 200)
-
-
-def _move_error_to_field(form: GroupForm, error: CloudError) -> CloudError | None:
-    """Add an error about a name in use to the name field and return None; return other errors."""
-    if isinstance(error, AlreadyExists):
-        form.add_error("name", gettext("A group with this name already exists. Enter another name."))
-        return None
-    return cloud_errors_to_form(form, error, {"GroupName": "name", "GroupDesc": "description"})

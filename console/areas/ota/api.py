@@ -34,6 +34,7 @@ from console.areas.ota.records import (
 from console.areas.products import api as products_api
 from console.connections import clients
 from console.connections.gateway import Call, Gateway
+from console.pages.keys import join_key
 from iot_client.errors import CloudError, NotFound
 from iot_client.fields import read_count, read_integer, read_items, read_text, read_time
 from iot_client.paging import Page, Position
@@ -348,7 +349,7 @@ def cancel_devices(gateway: Gateway, batch: Batch, names: Sequence[str]) -> None
     """Cancel tasks that have not started, for up to 200 devices of a batch. Raises Conflict when one has started."""
     gateway.call(
         CANCEL_DEVICE,
-        target=names[0] if len(names) == 1 else batch.id,
+        target=join_key(batch.product_key, names[0]) if len(names) == 1 else batch.id,
         FirmwareId=batch.package_id,
         ProductKey=batch.product_key,
         JobId=batch.id,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -111,11 +111,10 @@ def count_step(work: Work) -> StepResult:
     return StepResult(done=status in _END_STATUSES, wait=wait, write=write, counts=counts)
 
 
-def _set_counts(job: Job, counts: Mapping[str, int]) -> None:
-    job.counts = {status: count for status, count in counts.items() if count}
-    job.total = sum(counts.values())
-    job.succeeded = counts.get("SUCCEEDED", 0)
-    job.failed = counts.get("FAILED", 0)
+def _tally(job: Job) -> None:
+    job.total = sum(job.counts.values())
+    job.succeeded = job.counts.get("SUCCEEDED", 0)
+    job.failed = job.counts.get("FAILED", 0)
 
 
 def _title(job: Job) -> str:
@@ -137,7 +136,7 @@ MONITORING = Kind(
     scope_key=lambda params: params.product_key,
     status_kind="batch_task",
     estimates_time=False,
-    tally=_set_counts,
+    tally=_tally,
     steps={"count": Step(count_step, _("Counting the device updates"))},
     pages=Pages(details="areas/ota/_monitoring_details.html"),
 )

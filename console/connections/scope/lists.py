@@ -46,13 +46,18 @@ def compose_response(scope: ScopeGuard, definition: Operation, params: Params) -
 
 
 def filter_response(scope: ScopeGuard, definition: Operation, response: Response) -> Response:
-    """The response without objects outside the access scope. Raises NotInScope if the whole response is outside."""
+    """The response without objects outside the access scope; the guard notes what it says about those inside. Raises NotInScope
+    if the whole response is outside."""
+    if not scope.is_limited:
+        return response
+    if note := _NOTES.get(definition.name):
+        note(scope, response)
     change = _FILTERS.get(definition.name)
-    return change(scope, response) if scope.is_limited and change is not None else response
+    return response if change is None else change(scope, response)
 
 
 def may_alter(scope: ScopeGuard, definition: Operation) -> bool:
-    """Whether the response may differ from the platform's response."""
+    """Whether the response may differ from the platform's, which the actor then may not see."""
     return scope.is_limited and (definition.name in _FILTERS or definition.name in _COMPOSERS)
 
 
@@ -308,14 +313,13 @@ def _check_gateway(scope: ScopeGuard, response: Response) -> Response:
     return response
 
 
-def _store_tasks(scope: ScopeGuard, response: Response) -> Response:
+def _note_tasks(scope: ScopeGuard, response: Response) -> None:
     """Stores the product of each listed task. Calls name tasks by id, and no operation returns the product of a task id."""
     for task in read_path(response, "Data.SimpleOTATaskInfo[]"):
         scope.facts.store(ObjectKind.TASK, str(task.get("TaskId") or ""), str(task.get("ProductKey") or ""))
-    return response
 
 
-def _admit_subgroups(scope: ScopeGuard, response: Response) -> Response:
+def _note_subgroups(scope: ScopeGuard, response: Response) -> None:
     """Admits the listed groups: only calls that name a group in the access scope are sent, and its subgroups are in it too.
     Dynamic groups are in no tree."""
     scope.admit_listed(
@@ -323,41 +327,41 @@ def _admit_subgroups(scope: ScopeGuard, response: Response) -> Response:
         for group in read_path(response, "Data.GroupInfo[]")
         if group.get("GroupType") in (None, "", _STATIC)
     )
-    return response
 
 
-def _admit_members(scope: ScopeGuard, response: Response) -> Response:
+def _note_members(scope: ScopeGuard, response: Response) -> None:
     """Admits the devices of a group in the access scope, and stores which device each IotId names."""
     for item in read_path(response, "Data.SimpleDeviceInfo[]"):
         device = _read_device(item)
         scope.admit_listed([device])
         if item.get("IotId"):
             scope.facts.store(ObjectKind.IOT_ID, str(item["IotId"]), f"{device.product}/{device.value}")
-    return response
 
 
-def _store_categories(scope: ScopeGuard, response: Response) -> Response:
+def _note_categories(scope: ScopeGuard, response: Response) -> None:
     """Stores the product of each listed topic category. Calls name categories by id, and no operation reads one by its id."""
     for category in read_path(response, "Data.ProductTopicInfo[]"):
         scope.facts.store(
             ObjectKind.TOPIC_CLASS, str(category.get("Id") or ""), str(category.get("ProductKey") or "")
         )
-    return response
 
 
+# What a response says about objects in the access scope. It is not changed: the call named one whose parts are all in it.
+_NOTES: Mapping[str, Callable[[ScopeGuard, Response], None]] = {
+    "QueryDeviceGroupList": _note_subgroups,
+    "QueryDeviceListByDeviceGroup": _note_members,
+    "QueryProductTopic": _note_categories,
+    "ListOTATaskByJob": _note_tasks,
+    "ListOTAUnfinishedTaskByDevice": _note_tasks,
+}
 _FILTERS: Mapping[str, Callable[[ScopeGuard, Response], Response]] = {
     "QuerySuperDeviceGroup": _filter_groups("Data", "GroupInfo"),
     "QueryDeviceGroupByDevice": _filter_groups("GroupInfos", "GroupInfo"),
-    "QueryDeviceGroupList": _admit_subgroups,
-    "QueryDeviceListByDeviceGroup": _admit_members,
-    "QueryProductTopic": _store_categories,
     "QueryTopicRouteTable": _filter_topics("DstTopics", "Topic"),
     "QueryTopicReverseRouteTable": _filter_topics("SrcTopics", "Topic"),
     "QueryOTAJob": _filter_batch,
     "QueryDeviceBySQL": _filter_search,
     "GetGatewayBySubDevice": _check_gateway,
-    "ListOTATaskByJob": _store_tasks,
-    "ListOTAUnfinishedTaskByDevice": _store_tasks,
 }
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from iot_client.catalogue import ObjectKind, Operation
+from iot_client.catalogue import ObjectKind, Operation, product_parameter
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def _find_in(params: Mapping[str, Any], naming: Mapping[str, ObjectKind]) -> Ite
     device_keys = set()  # ProductKey parameters that belong to a DeviceName
     for name, kind in naming.items():
         if kind is ObjectKind.DEVICE:
-            key = f"{name.removesuffix('DeviceName')}ProductKey"
+            key = product_parameter(name)
             for value in _as_list(params.get(name)):
                 device_keys.add(key)
                 yield NamedObject(ObjectKind.DEVICE, str(value), str(params.get(key) or ""))

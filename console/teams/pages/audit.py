@@ -27,8 +27,8 @@ from console.audit.entries import Entry, read_entries
 from console.audit.filters import AuditFilter, ReadsFilter
 from console.audit.jsonl import build_jsonl_download
 from console.audit.models import AuditRecord, ReadCount
-from console.audit.operation_labels import operation_label
 from console.audit.search import list_actors, list_operations, search_records
+from console.audit.sentences import describe_operation
 from console.sign_in.user_agents import describe_device
 from console.ui.csv import Download
 from console.ui.format import join_words, time_element
@@ -204,7 +204,7 @@ def audit(request: TeamRequest) -> HttpResponseBase:
         "table": table,
         "filters": filters,
         "tabs": _build_tabs(request, "teams:audit"),
-        "operations": [(code, operation_label(code)) for code in list_operations(request.team)],
+        "operations": [(code, describe_operation(code)) for code in list_operations(request.team)],
         "actors": list_actors(request.team),
         "connections": _connection_slugs(request),
     }

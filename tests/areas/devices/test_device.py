@@ -8,7 +8,8 @@ import threading
 import pytest
 from django.core.cache import cache
 
-from console.areas.devices import api
+from console.areas.devices import api, lists
+from console.areas.devices.records import DeviceFilter
 from console.areas.groups import api as groups_api
 from console.audit.models import AuditRecord
 from console.connections.sending import Sender
@@ -62,7 +63,7 @@ def test_the_state_of_a_device_is_below_its_title_on_every_page_and_takes_no_cal
     from console.areas.products import api as products_api
 
     key = max(products_api.list_newest_products(org.gateway()), key=lambda product: product.devices).key
-    device = api.list_devices(org.gateway(), api.DeviceFilter(key, status="ONLINE")).devices[0]
+    device = lists.list_devices(org.gateway(), DeviceFilter(key, status="ONLINE")).devices[0]
     found = detail(org, key, device.name)
     browser = sign_in("operator")
     for page, count in (("", 2), ("groups/", 2), ("tags/", 2), ("updates/", 3)):
@@ -96,7 +97,7 @@ def test_a_device_shows_its_versions_and_running_updates(fleet, org, sign_in):
     from console.areas.products import api as products_api
 
     key = max(products_api.list_newest_products(org.gateway()), key=lambda product: product.devices).key
-    device = api.list_devices(org.gateway(), api.DeviceFilter(key, status="ONLINE")).devices[0]
+    device = lists.list_devices(org.gateway(), DeviceFilter(key, status="ONLINE")).devices[0]
     text = page_text(sign_in("viewer").get(org.url(f"devices/{key}/{device.name}/updates/")))
     assert "default" in text
 
@@ -158,7 +159,7 @@ def test_a_member_without_the_secret_level_registers_without_seeing_the_secret(p
 
 def test_without_a_name_the_platform_generates_one(product, org, sign_in):
     response = sign_in("operator").post(org.url("devices/new/"), {"product_key": product})
-    (device,) = api.list_devices(org.gateway(), api.DeviceFilter(product), fresh=True).devices
+    (device,) = lists.list_devices(org.gateway(), DeviceFilter(product), fresh=True).devices
     assert f"{device.name} is registered" in page_text(response)
 
 
@@ -316,12 +317,12 @@ def test_an_unknown_group_is_reported_at_the_field(lamp, org, sign_in):
     assert "Quay_North" in str(response.context["form"].errors["group_name"])
 
 
-def test_the_secret_is_shown_only_on_request_and_audited(lamp, sign_in):
+def test_the_secret_is_shown_only_on_request_and_audited(lamp, product, sign_in):
     response = sign_in("owner").post(f"{lamp}secret/")
     assert len(response.context["credentials"].secret) == 32
     assert "no-store" in response["Cache-Control"]
     record = AuditRecord.objects.get(operation="QueryDeviceInfo")
-    assert (record.target, record.outcome) == ("lamp-0001", AuditRecord.Outcome.DONE)
+    assert (record.target, record.outcome) == (f"{product}/lamp-0001", AuditRecord.Outcome.DONE)
     assert sign_in("operator").post(f"{lamp}secret/").status_code == 403
 
 
@@ -336,7 +337,7 @@ def devices(register, product) -> list[str]:
 
 
 def statuses(org, product) -> list[str]:
-    devices = api.list_devices(org.gateway(), api.DeviceFilter(product), fresh=True).devices
+    devices = lists.list_devices(org.gateway(), DeviceFilter(product), fresh=True).devices
     return [device.status for device in reversed(devices)]
 
 
@@ -427,7 +428,7 @@ def test_each_of_several_devices_has_its_own_audit_record_and_calls_run_in_paral
     monkeypatch.setattr(Sender, "send", meeting)
     sign_in("operator").post(org.url("devices/bulk/disable/"), {"selected": devices, "confirmed": "1"})
     records = AuditRecord.objects.filter(operation="DisableThing")
-    assert sorted(record.target for record in records) == ["lamp-0001", "lamp-0002", "lamp-0003"]
+    assert sorted(record.target for record in records) == devices
     assert {record.outcome for record in records} == {AuditRecord.Outcome.DONE}
 
 

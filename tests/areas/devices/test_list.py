@@ -8,7 +8,8 @@ import re
 
 import pytest
 
-from console.areas.devices import api
+from console.areas.devices import api, lists
+from console.areas.devices.records import DeviceFilter
 
 
 def read_names(response) -> list[str]:
@@ -84,7 +85,7 @@ def test_a_large_product_is_searched_by_the_platform_for_prefixes_and_full_names
     register, product, org, sign_in, monkeypatch
 ):
     register("lamp0001", "lamp0002", "gate-0001")
-    monkeypatch.setattr(api, "FULL_SCAN_LIMIT", 2)
+    monkeypatch.setattr(lists, "FULL_SCAN_LIMIT", 2)
     browser = sign_in("viewer")
     beginnings = browser.get(org.url(f"devices/?product={product}&q=lamp"))
     assert read_names(beginnings) == ["lamp0001", "lamp0002"]
@@ -98,7 +99,7 @@ def test_if_the_platform_finds_nothing_the_newest_devices_are_searched(
     register, product, org, sign_in, monkeypatch, calls
 ):
     register(*(f"gate-{n:04}" for n in range(4)))
-    monkeypatch.setattr(api, "FULL_SCAN_LIMIT", 2)
+    monkeypatch.setattr(lists, "FULL_SCAN_LIMIT", 2)
     calls.clear()
     response = sign_in("viewer").get(org.url(f"devices/?product={product}&q=-000"))
     assert len(read_names(response)) == 4
@@ -108,9 +109,9 @@ def test_if_the_platform_finds_nothing_the_newest_devices_are_searched(
 
 def test_a_search_of_the_platform_is_paged_and_counted(register, product, org, monkeypatch):
     register(*(f"lamp{n:04}" for n in range(7)))
-    device_filter = api.DeviceFilter(product, "lamp")
-    first = api.list_devices(org.gateway(), device_filter, size=5)
-    second = api.list_devices(org.gateway(), device_filter, size=5, page=2)
+    device_filter = DeviceFilter(product, "lamp")
+    first = lists.list_devices(org.gateway(), device_filter, size=5)
+    second = lists.list_devices(org.gateway(), device_filter, size=5, page=2)
     assert (first.total, second.total) == (7, 7)
     assert [d.name for d in (*first.devices, *second.devices)] == [f"lamp{n:04}" for n in range(7)]
 
@@ -135,7 +136,7 @@ def test_an_unknown_product_shows_a_clear_error(emulator, org, sign_in):
 
 def test_pages_beyond_the_limit_of_page_numbers_use_tokens(register, product, org, sign_in, monkeypatch):
     register(*(f"lamp-{n:04}" for n in range(25)))
-    monkeypatch.setattr(api, "PAGING_LIMIT", 20)
+    monkeypatch.setattr(lists, "PAGING_LIMIT", 20)
     browser = sign_in("viewer")
     seen: list[str] = []
     address = org.url(f"devices/?product={product}&size=10")

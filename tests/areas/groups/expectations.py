@@ -8,6 +8,7 @@ from tests.roles import EVERYBODY, FLEET, FLEET_ACT, FLEET_FORM, PAGE, Expectati
 ADDRESSES = {
     "groups:list": PAGE,
     "groups:create": FLEET_FORM,
+    "groups:create-subgroup": FLEET_FORM,
     "groups:find": PAGE,
     "groups:detail": PAGE,
     "groups:device-history": PAGE,

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
+import redis
+from django.db import connections
 
 from console.areas.groups import api
 from console.audit.models import AuditRecord
+from console.connections import locks
+from console.connections.locks import hold_lock
 from iot_client.errors import NotFound
 
 
@@ -18,7 +24,7 @@ def test_a_group_is_created_at_the_top_level_and_in_another_group(tree, org, sig
     response = browser.post(org.url("groups/new/"), {"name": "Region_South", "description": "南"})
     assert response.status_code == 302
     assert "Region_South" in list_group_names(org)
-    browser.post(org.url(f"groups/new/?parent={tree['middle']}"), {"name": "Hall_2", "description": ""})
+    browser.post(org.url(f"groups/{tree['middle']}/new/"), {"name": "Hall_2", "description": ""})
     assert "Hall_2" in list_group_names(org, tree["middle"])
 
 
@@ -43,12 +49,9 @@ def test_a_name_in_use_is_reported_at_the_name_field(tree, org, sign_in):
 
 
 def test_a_fourth_level_is_refused_with_an_explanation(tree, org, sign_in):
-    assert (
-        "up to three levels"
-        in sign_in("operator").get(org.url(f"groups/new/?parent={tree['leaf']}")).content.decode()
-    )
-    response = sign_in("operator").post(org.url(f"groups/new/?parent={tree['leaf']}"), {"name": "Shelf_1"})
+    response = sign_in("operator").post(org.url(f"groups/{tree['leaf']}/new/"), {"name": "Shelf_1"})
     assert response.status_code == 422
+    assert "up to three levels" in response.content.decode()
     assert list_group_names(org, tree["leaf"]) == set()
 
 
@@ -146,7 +149,7 @@ def test_a_tag_is_added_edited_and_removed_without_changing_other_tags(tree, org
 
 def test_removing_a_tag_twice_is_not_an_error(tree, org, sign_in):
     browser, top = sign_in("operator"), tree["top"]
-    api.set_tags(org.gateway(), top, [api.Tag("site", "harbour")], current=[])
+    api.set_tag(org.gateway(), top, api.Tag("site", "harbour"))
     for _ in range(2):
         assert browser.post(org.url(f"groups/{top}/tags/remove/?key=site")).status_code == 302
     assert read_tags(org, top) == {}
@@ -170,3 +173,42 @@ def test_a_viewer_cannot_change_tags(tree, org, sign_in):
         )
         assert response.status_code == 403
     assert read_tags(org, tree["top"]) == {}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_users_who_tag_a_group_at_once_lose_no_tag(tree, org, network):
+    top = tree["top"]
+    other = threading.Thread(target=_set_tag_in_thread, args=(org, top, api.Tag("hall", "one")))
+
+    def let_another_user_tag():
+        del network.before[api.TAG]
+        other.start()
+        other.join(0.5)  # it waits for the lock: without one, it would be done and its tag overwritten
+
+    network.before[api.TAG] = let_another_user_tag
+    api.set_tag(org.gateway("operator"), top, api.Tag("site", "harbor"))
+    other.join(20)
+    assert read_tags(org, top) == {"site": "harbor", "hall": "one"}
+
+
+def _set_tag_in_thread(org, group_id, tag):
+    try:
+        api.set_tag(org.gateway("owner"), group_id, tag)
+    finally:
+        connections.close_all()
+
+
+def test_a_tag_that_another_user_is_changing_is_not_written(tree, org, sign_in, calls, monkeypatch):
+    monkeypatch.setattr(api, "_TAGS_WAIT", 0.1)
+    form = {"tag_key": "site", "tag_value": "harbor"}
+    with hold_lock(f"group-tags:{org.connection.account}:{tree['top']}", seconds=60):
+        response = sign_in("operator").post(org.url(f"groups/{tree['top']}/tags/set/"), form)
+    assert response.status_code == 422
+    assert "Another user is changing this item" in response.content.decode()
+    assert api.TAG not in calls
+
+
+def test_tags_can_be_changed_while_redis_cannot_be_reached(tree, org, monkeypatch):
+    monkeypatch.setattr(locks, "_connection", lambda: redis.Redis(port=1))
+    api.set_tag(org.gateway(), tree["top"], api.Tag("site", "harbor"))
+    assert read_tags(org, tree["top"]) == {"site": "harbor"}

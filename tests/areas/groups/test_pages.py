@@ -18,7 +18,7 @@ PAGES = [
     "{top}/children/",
 ]
 FORMS = [
-    "new/", "new/?parent={top}", "{leaf}/edit/", "{leaf}/delete/", "{leaf}/devices/add/", "{leaf}/tags/set/",
+    "new/", "{top}/new/", "{leaf}/edit/", "{leaf}/delete/", "{leaf}/devices/add/", "{leaf}/tags/set/",
     "{leaf}/tags/remove/?key=site",
 ]  # fmt: skip
 
