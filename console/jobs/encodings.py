@@ -92,7 +92,7 @@ def detect_encoding(open_file: Callable[[], BinaryIO], chosen: str = "") -> str:
         return "gb18030"
     raise UnknownEncoding(
         gettext_noop(
-            "The encoding of the file was not recognized. Select its encoding, or save it as “CSV UTF-8” and upload that file."
+            "The encoding of the file was not recognized. Save it as “CSV UTF-8” and upload that file."
         )
     )
 

@@ -29,10 +29,11 @@ from console.areas.groups.records import (
     to_statuses,
     to_tags,
 )
+from console.areas.products import api as products_api
 from console.connections.gateway import Call, Gateway
 from console.device_counts.counts import DeviceCounts
 from console.pages.tags import Tag
-from iot_client.errors import CloudError, LimitExceeded, NotFound
+from iot_client.errors import CloudError, LimitExceeded
 from iot_client.fields import read_items
 from iot_client.paging import Page, Position
 
@@ -60,7 +61,6 @@ MAX_COUNTED_GROUPS = 50
 """The most groups whose devices are counted for a part of the tree. QueryDeviceGroupInfo allows 30 calls per second."""
 MAX_COUNTED_ON_PAGE = 20
 """The most groups below a group whose devices are counted for its page."""
-_MAX_DETAILS_PER_CALL = 100  # BatchQueryDeviceDetail
 
 
 # -- reading ---------------------------------------------------------------------------------------------------------
@@ -328,17 +328,7 @@ def _tag_string(tags: Sequence[Tag]) -> str:
 
 def add_devices(gateway: Gateway, group_id: str, product_key: str, names: Sequence[str]) -> AddResult:
     """Add up to 200 devices of a product to the group. Names are checked first: BatchQueryDeviceDetail. Up to 3 calls."""
-    lookups = [
-        Call("BatchQueryDeviceDetail", {"ProductKey": product_key, "DeviceName": list(part)})
-        for part in _split(names, _MAX_DETAILS_PER_CALL)
-    ]
-    existing: set[str] = set()
-    for response in gateway.gather(lookups, fresh=True):
-        if isinstance(response, NotFound):  # the response of some accounts when none of the names exists
-            continue
-        if isinstance(response, CloudError):
-            raise response
-        existing |= {str(item.get("DeviceName", "")) for item in read_items(response.get("Data"), "Data")}
+    existing = products_api.find_devices(gateway, product_key, names)
     known = tuple(name for name in names if name in existing)
     unknown = tuple(name for name in names if name not in existing)
     if not known:
@@ -391,7 +381,3 @@ def _read_detail(
         grandparent = to_parent(gateway.gather([Call("QuerySuperDeviceGroup", {"GroupId": parent.id})])[0])
         path = (grandparent, parent) if grandparent is not None else (parent,)
     return to_detail(info, group_id, path), rest
-
-
-def _split(names: Sequence[str], size: int) -> list[Sequence[str]]:
-    return [names[start : start + size] for start in range(0, len(names), size)]

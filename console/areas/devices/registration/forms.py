@@ -70,7 +70,10 @@ class CountForm(ProductForm):
 
 
 class ColumnsForm(forms.Form):
-    """How a file is read: its encoding, and if its first row is known, its columns."""
+    """How a file is read: its encoding and separator, and if its first row is known, its columns.
+
+    With another separator than the initial one, the columns are recognized again.
+    """
 
     encoding = forms.ChoiceField(
         label=_("Encoding"),
@@ -82,7 +85,18 @@ class ColumnsForm(forms.Form):
             ("utf-16", "UTF-16"),
         ],
     )
-
+    separator = forms.ChoiceField(
+        label=_("Separator"),
+        required=False,
+        choices=[
+            ("", _("Automatic")),
+            (",", _("Comma")),
+            (";", _("Semicolon")),
+            ("\t", _("Tab")),
+            ("|", "|"),
+            ("，", _("Full-width comma (，)")),
+        ],
+    )
     name = forms.TypedChoiceField(label=_("Column with device names"), coerce=int)
     nickname = forms.TypedChoiceField(
         label=_("Column with nicknames"), coerce=int, required=False, empty_value=None
@@ -108,10 +122,12 @@ class ColumnsForm(forms.Form):
 
     def read_columns(self) -> dict[str, Any]:
         """Return the parameters of a registration (`RegistrationParams`) that this valid form chooses."""
-        encoding = {"encoding": self.cleaned_data["encoding"]}
+        text = {"encoding": self.cleaned_data["encoding"], "separator": self.cleaned_data["separator"]}
         if "name" not in self.fields:
-            return encoding
+            return text
+        if "separator" in self.changed_data:
+            return {"chosen": None, "headless": False, **text}
         chosen = {NAME: self.cleaned_data["name"]}
         if self.cleaned_data["nickname"] not in (None, chosen[NAME]):
             chosen[NICKNAME] = self.cleaned_data["nickname"]
-        return {"chosen": chosen, "headless": self.cleaned_data["headless"], **encoding}
+        return {"chosen": chosen, "headless": self.cleaned_data["headless"], **text}

@@ -25,6 +25,7 @@ from console.jobs.kinds import StepResult
 from console.jobs.models import Chunk, Event, Item, Job, make_sentence, retryable_items
 from console.jobs.tables import Layout
 from console.jobs.work import Work
+from console.pages import device_names
 
 _BATCH_ROWS = 2000
 MAX_CHUNK_ITEMS = 2_500  # BatchCheckDeviceNames accepts 10,000; less saves memory and shows progress
@@ -92,11 +93,12 @@ def _from_file(work: Work, params: RegistrationParams) -> StepResult:
         open_file,
         sheet.KNOWN_COLUMNS,
         sheet.NAME,
-        sheet.is_valid_name,
+        device_names.is_valid_name,
         params.chosen,
         params.headless,
         settings.JOBS_MAX_ROWS,
         params.encoding,
+        params.separator,
     )
     parsed_rows = sheet.parse_rows(tables.read_records(open_file, layout), layout, with_tags=True)
     loader: _Loader | None = None
@@ -173,7 +175,7 @@ class _Loader:
             item.data = sheet.original_values(parsed)
             return item
         self.valid_count += 1
-        if sheet.is_doubtful(parsed.name):
+        if device_names.is_doubtful(parsed.name):
             self._doubts.add(parsed.number, [("name_changed", parsed.name, "")])
         if parsed.tags:
             item.data = {

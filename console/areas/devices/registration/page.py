@@ -20,6 +20,7 @@ from console.jobs import kinds
 from console.jobs.encodings import ENCODING_NAMES
 from console.jobs.listing import item_columns
 from console.jobs.models import Item, Job, Secret
+from console.jobs.tables import tag_key
 from console.ui.links import connection_url
 from console.ui.tables import Column, Table
 
@@ -64,7 +65,11 @@ def _build_draft_context(request: CloudRequest, job: Job) -> dict[str, Any]:
     params = RegistrationParams.read(job)
     layout = params.file_layout
     can_choose = bool(params.headings or params.has_unknown_encoding) and job.parts.exists()
-    initial: dict[str, Any] = {**(layout.columns if layout else {}), "encoding": params.encoding}
+    initial: dict[str, Any] = {
+        **(layout.columns if layout else {}),
+        "encoding": params.encoding,
+        "separator": params.separator,
+    }
     valid = Item.objects.filter(job=job, outcome=Item.Outcome.PENDING).order_by("number")
     return {
         "rules": _list_rules(RULES, params.findings),
@@ -98,14 +103,19 @@ def _list_rules(texts: Mapping[str, Rule], findings: Mapping[str, dict[str, Any]
 
 
 def _list_columns(params: RegistrationParams) -> list[dict[str, Any]]:
-    """Return the columns of the file: their heading, and as what they are read."""
+    """Return the columns of the file: their heading, and as what they are read or why they are ignored."""
     layout = params.file_layout
     if layout is None:
         return []
     meanings = {index: COLUMNS.get(key, key) for key, index in layout.columns.items()}
     tags = {index: key for key, index in layout.tags.items()}
     return [
-        {"heading": heading, "meaning": meanings.get(index), "tag": tags.get(index)}
+        {
+            "heading": heading,
+            "meaning": meanings.get(index),
+            "tag": tags.get(index),
+            "is_repeated_tag": tag_key(heading) in layout.tags,
+        }
         for index, heading in enumerate(layout.header)
     ]
 
