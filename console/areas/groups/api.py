@@ -33,7 +33,7 @@ from console.areas.products import api as products_api
 from console.connections.gateway import Call, Gateway
 from console.device_counts.counts import DeviceCounts
 from console.pages.tags import Tag
-from iot_client.errors import CloudError, LimitExceeded
+from iot_client.errors import CloudError, LimitExceeded, NotFound
 from iot_client.fields import read_items
 from iot_client.paging import Page, Position
 
@@ -345,6 +345,48 @@ def add_devices(gateway: Gateway, group_id: str, product_key: str, names: Sequen
         already=int(response.get("AlreadyRelatedGroupDeviceCount") or 0),
         full=int(response.get("ExceedTenGroupDeviceCount") or 0),
     )
+
+
+def add_each_device(
+    gateway: Gateway, group_id: str, devices: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], CloudError | None]:
+    """Add up to 200 devices, given as (product key, name), to the group. Return for each of them None or why it was not added.
+
+    Up to 3 calls for each product. If some devices are in ten groups already, 1 further call for each device of the product.
+    """
+    errors: dict[tuple[str, str], CloudError | None] = dict.fromkeys(devices)
+    for product_key in dict.fromkeys(key for key, _name in devices):
+        names = [name for key, name in devices if key == product_key]
+        try:
+            result = add_devices(gateway, group_id, product_key, names)
+        except CloudError as error:
+            errors |= {(product_key, name): error for name in names}
+            continue
+        errors |= {
+            (product_key, name): NotFound("iot.device.NotExistedDevice", operation=ADD)
+            for name in result.unknown
+        }
+        if result.full:
+            errors |= _find_full(gateway, group_id, product_key, result.known)
+    return errors
+
+
+def _find_full(
+    gateway: Gateway, group_id: str, product_key: str, names: Sequence[str]
+) -> dict[tuple[str, str], CloudError]:
+    """Return an error for each device that is not in the group. The platform says only how many were not added."""
+    calls = [
+        Call("QueryDeviceGroupByDevice", {"ProductKey": product_key, "DeviceName": name}) for name in names
+    ]
+    errors: dict[tuple[str, str], CloudError] = {}
+    for name, response in zip(names, gateway.gather(calls, fresh=True), strict=True):
+        if isinstance(response, CloudError):
+            errors[product_key, name] = response
+        elif all(
+            item.get("GroupId") != group_id for item in read_items(response.get("GroupInfos"), "GroupInfo")
+        ):
+            errors[product_key, name] = LimitExceeded("Client.TooManyGroups", operation=ADD)
+    return errors
 
 
 def remove_devices(gateway: Gateway, group_id: str, devices: Sequence[tuple[str, str]]) -> int:
