@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, partial
 
+from django import forms
 from django.forms import ValidationError
 from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
@@ -187,3 +188,13 @@ def _check_names(names: Iterator[tuple[int, str]]) -> tuple[str, ...]:
             ]
         )
     return tuple(valid)
+
+
+class SelectedNames(forms.Form):
+    """A form with names that were selected in the results of a search (templates/areas/devices/_find.html)."""
+
+    @property
+    def selected_names(self) -> list[str]:
+        """The valid names that were selected, without duplicates."""
+        values = self.data.getlist("device") if hasattr(self.data, "getlist") else self.data.get("device", [])
+        return [name for name in dict.fromkeys(map(str, values)) if is_valid_name(name)]

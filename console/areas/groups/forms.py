@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from console.areas.products.api import Product
 from console.pages import tags
-from console.pages.device_names import is_valid_name, read_text
+from console.pages.device_names import SelectedNames, read_text
 from console.ui.format import number
 from console.ui.forms import EditForm, FilterForm
 
@@ -80,7 +80,7 @@ class TagForm(tags.TagForm):
     )
 
 
-class AddDevicesForm(forms.Form):
+class AddDevicesForm(SelectedNames):
     """Devices of one product to add to a group: selected in search results, pasted, or both.
 
     `cleaned_data["names"]` contains all names in order, without duplicates.
@@ -106,14 +106,6 @@ class AddDevicesForm(forms.Form):
         choices = [("", _("Select a product")), *products]
         self.fields["product"].choices = choices  # type: ignore[attr-defined]
 
-    @property
-    def selected_names(self) -> list[str]:
-        """The names selected in the search results. They are validated like pasted names."""
-        if not self.is_bound:
-            return []
-        values = self.data.getlist("device") if hasattr(self.data, "getlist") else self.data.get("device", [])
-        return list(dict.fromkeys(str(value) for value in values))
-
     def clean_pasted(self) -> tuple[str, ...]:
         """Return the names in the text field. Raises ValidationError."""
         return read_text(str(self.cleaned_data["pasted"])).names
@@ -121,8 +113,7 @@ class AddDevicesForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """Collect all names without duplicates, and validate them."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        selected = list(filter(is_valid_name, self.selected_names))
-        names = tuple(dict.fromkeys([*selected, *cleaned.get("pasted", ())]))
+        names = tuple(dict.fromkeys([*self.selected_names, *cleaned.get("pasted", ())]))
         if not names and "pasted" not in self.errors:
             self.add_error(
                 "pasted", _("Enter at least one device name, or select a device from the search results.")

@@ -434,9 +434,12 @@ def test_a_package_is_verified_on_the_selected_devices(lamps, product, org, sign
     assert browser.post(url, {"token": "v", "names": "", "need_push": "on"}).status_code == 422
     eleven = " ".join(f"lamp-{number}" for number in range(11))
     assert browser.post(url, {"token": "v", "names": eleven}).status_code == 422
-    assert browser.post(url, {"token": "v", "names": "lamp-1", "need_push": "on"}).status_code == 302
+    data = {"token": "v", "device": ["lamp-1", "lamp-2"], "names": "lamp-2 lamp-3", "need_push": "on"}
+    assert browser.post(url, data).status_code == 302
     (batch,) = list_batches(org, package)
     assert batch.is_verification
+    _detail, tasks = api.get_batch_with_tasks(org.gateway(), batch.id)
+    assert {task.device for task in tasks.tasks} == {"lamp-1", "lamp-2", "lamp-3"}
 
 
 def test_a_dynamic_batch_is_created_once_and_stopped_by_name(lamps, package, org, sign_in):

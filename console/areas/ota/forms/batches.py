@@ -17,7 +17,7 @@ from django.utils.translation import pgettext_lazy
 from console.areas.ota import api, rules
 from console.areas.ota.forms.lists import parse_versions
 from console.areas.ota.forms.packages import PLAIN
-from console.pages.device_names import NameList, read_list, read_text
+from console.pages.device_names import NameList, SelectedNames, read_list, read_text
 from console.ui.fields import MomentField
 from console.ui.forms import FileWidget
 from console.ui.statuses import status
@@ -344,13 +344,14 @@ class DynamicBatchForm(StrategyForm):
         return cleaned
 
 
-class VerifyForm(forms.Form):
-    """Verification of a package on a few devices."""
+class VerifyForm(SelectedNames):
+    """Verification of a package on a few devices, selected in search results or typed."""
 
     names = forms.CharField(
         label=_("Device names"),
-        widget=forms.Textarea(attrs={"rows": 5, **PLAIN}),
-        help_text=_("1 to 10 devices of the product, one name per line."),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3, **PLAIN}),
+        help_text=_("Names of further devices, one per line. 1 to 10 devices in total."),
     )
     timeout = forms.IntegerField(
         label=_("Timeout (minutes)"),
@@ -365,9 +366,10 @@ class VerifyForm(forms.Form):
 
     def clean_names(self) -> tuple[str, ...]:
         """Return 1 to 10 names. Raises ValidationError."""
-        names = read_text(str(self.cleaned_data["names"])).names
+        typed = read_text(str(self.cleaned_data["names"])).names
+        names = tuple(dict.fromkeys([*self.selected_names, *typed]))
         if not 1 <= len(names) <= api.MAX_VERIFY_NAMES:
-            raise forms.ValidationError(_("Enter 1 to 10 device names."))
+            raise forms.ValidationError(_("Select or enter 1 to 10 devices."))
         return names
 
 

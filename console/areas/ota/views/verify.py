@@ -23,7 +23,8 @@ def verify_package(request: CloudRequest, package_id: str) -> HttpResponseBase:
     token = request.POST.get("token", "") or new_token()
 
     def show_form(error: CloudError | None, token: str) -> HttpResponse:
-        context = {"package": package, "form": form, "token": token, "error": error}
+        may_find = request.gateway.allows("QueryDevice")
+        context = {"package": package, "form": form, "token": token, "error": error, "may_find": may_find}
         return render(request, "areas/ota/verify.html", context, status=form_status(form))
 
     if request.method != "POST" or not form.is_valid():
