@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
+from django.conf import settings
+from django.contrib.staticfiles import finders
 
 from console.jobs.models import Item, Job, Part
 from tests.areas.devices.registration.names import CHINESE, NAMES, read_names
@@ -337,3 +342,14 @@ def test_the_form_reports_missing_values_and_keeps_the_input(org, sign_in, produ
     assert page.status_code == 422
     assert "less than or equal to 100000" in page_text(page)
     assert "Use only English letters" in page_text(page)
+
+
+def test_the_template_has_the_headings_that_are_read(org, sign_in, upload_registration):
+    page = sign_in("operator").get(org.url("devices/registrations/new/")).content.decode()
+    address = re.search(r'href="([^"]+)" download="device-list.csv"', page)[1]
+    template = Path(finders.find(address.removeprefix(settings.STATIC_URL))).read_bytes()
+    page = page_text(upload_registration(template + b"lamp-0001,Lamp_1,north\r\n"))
+    assert "1 device can be registered" in page
+    assert "ignored" not in page
+    item = Item.objects.get()
+    assert (item.key, item.label, item.data) == ("lamp-0001", "Lamp_1", {"tags": {"site": "north"}})
