@@ -57,7 +57,8 @@ class Layout:
     """The layout of a file, by which it is read.
 
     `columns`: key of a known column → its index; `tags`: tag key → its index; `unknown`: headings of ignored columns.
-    `header`: the cells of the header row, empty without a header; `above`: the number of title rows before it.
+    `header`: the cells of the header row, empty without a header; `above`: the number of title rows before it; `sheet`: the name
+    of the sheet of a workbook, "" for a text file.
     """
 
     encoding: str
@@ -68,6 +69,7 @@ class Layout:
     unknown: list[str] = field(default_factory=list)
     hint: bool = False  # the file starts with Excel's "sep=;" line
     above: int = 0
+    sheet: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the layout as a job stores it."""

@@ -22,6 +22,7 @@ from console.jobs import encodings, tables
 from console.jobs.encodings import UnusableFile
 from console.jobs.models import read_sentence
 from console.jobs.tables import KnownColumn, MissingColumn, trim_cell
+from console.jobs.workbooks import open_table
 from iot_client.catalogue import Parameter, operation
 from iot_client.catalogue.check import matches_pattern, measure_length
 
@@ -54,11 +55,14 @@ NAME_RULES = {
     "name_invisible": _("The device name contains an invisible character. Type the name again."),
 }
 _EXAMPLES = 5
+_MAX_ROWS = 20_000  # of a workbook, which is read while the user waits
+_MAX_UNPACKED_BYTES = 16 * 1024 * 1024
 # Spreadsheets write a long number with an exponent, and keep 15 of its digits. The shorter forms may be real names.
 _SHORTENED_NUMBER = re.compile(r"[0-9]+[.,][0-9]+[eE][+-]?[0-9]+|[0-9]+[eE][+-][0-9]+|[0-9]{15}0{3,}")
 _MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
 _DOUBTFUL = re.compile(
-    rf"[0-9]+e[0-9]+|[0-9]{{15}}0{{1,2}}|{_MONTH}-[0-9]{{1,4}}|[0-9]{{1,2}}-{_MONTH}(?:-[0-9]{{2,4}})?",
+    rf"[0-9]+e[0-9]+|[0-9]{{15}}0{{1,2}}|{_MONTH}-[0-9]{{1,4}}|[0-9]{{1,2}}-{_MONTH}(?:-[0-9]{{2,4}})?"
+    r"|[0-9]{4}-[0-9]{2}-[0-9]{2}",
     re.IGNORECASE | re.ASCII,
 )
 _PROTECTED = re.compile(r"'[^']*|=\"[^\"]*\"")
@@ -129,21 +133,27 @@ def read_list(content: bytes) -> NameList:
     If a row has the heading of a column of names, as in an export of devices, only this column is read. Otherwise names are
     separated by white space, commas or semicolons. Raises ValidationError, for invalid names with their rows.
     """
-    open_file = partial(io.BytesIO, content)
     try:
-        encoding = encodings.detect_encoding(open_file)
-        try:
-            layout = tables.detect_layout(
-                open_file, (NAME_COLUMN,), NAME_COLUMN.key, is_valid_name, encoding=encoding
-            )
-        except MissingColumn:
-            layout = None
-        if layout is None or not layout.header:
-            return NameList(_check_names(_split_text(content.decode(encoding))))
-        column = layout.columns[NAME_COLUMN.key]
-        names = _check_names(_read_column(tables.read_records(open_file, layout), column))
+        with open_table(partial(io.BytesIO, content), _MAX_ROWS, _MAX_UNPACKED_BYTES) as (open_file, _sheet):
+            return _read_list(open_file)
     except UnusableFile as problem:
         raise ValidationError(read_sentence(problem.sentence)) from problem
+
+
+def _read_list(open_file: tables.Opener) -> NameList:
+    """Read a list. Raises UnusableFile, ValidationError."""
+    encoding = encodings.detect_encoding(open_file)
+    try:
+        layout = tables.detect_layout(
+            open_file, (NAME_COLUMN,), NAME_COLUMN.key, is_valid_name, encoding=encoding
+        )
+    except MissingColumn:
+        layout = None
+    if layout is None or not layout.header:
+        with open_file() as file:
+            return NameList(_check_names(_split_text(file.read().decode(encoding))))
+    column = layout.columns[NAME_COLUMN.key]
+    names = _check_names(_read_column(tables.read_records(open_file, layout), column))
     return NameList(names, layout.header[column])
 
 

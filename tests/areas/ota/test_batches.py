@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from datetime import timedelta
 
@@ -9,6 +10,7 @@ import pytest
 from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
+from openpyxl import Workbook
 
 from console.areas.groups import api as groups_api
 from console.areas.ota import api, batches
@@ -306,6 +308,17 @@ def test_the_review_says_which_column_of_a_table_was_read(encoding, lamps, packa
     file = SimpleUploadedFile("devices.csv", content)
     review = post(sign_in("release-engineer"), org, package, "summary", target="SPECIFIC", list_file=file)
     assert "2 names from the column <code>设备名称</code>" in review.content.decode()
+
+
+def test_the_names_of_a_workbook_are_read(lamps, package, org, sign_in):
+    workbook = Workbook()
+    for row in (["Status", "Device name"], ["Online", "lamp-1"], ["Offline", "lamp-2"]):
+        workbook.active.append(row)
+    content = io.BytesIO()
+    workbook.save(content)
+    file = SimpleUploadedFile("devices.xlsx", content.getvalue())
+    review = post(sign_in("release-engineer"), org, package, "summary", target="SPECIFIC", list_file=file)
+    assert review.context["batch_target"].names == ("lamp-1", "lamp-2")
 
 
 def test_names_that_a_spreadsheet_changed_are_refused_with_their_rows(lamps, package, org, sign_in):

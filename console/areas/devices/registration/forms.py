@@ -42,9 +42,11 @@ class FileForm(ProductForm):
     file = forms.FileField(
         label=_("Device list"),
         allow_empty_file=True,  # reading the file gives a better error
-        widget=FileWidget(accept=".csv,.txt,.tsv,text/csv,text/plain", max_bytes=settings.JOBS_UPLOAD_BYTES),
+        widget=FileWidget(
+            accept=".csv,.txt,.tsv,.xlsx,text/csv,text/plain", max_bytes=settings.JOBS_UPLOAD_BYTES
+        ),
         help_text=_(
-            "CSV file with a “device name” column. Optional columns: “nickname” and “tag:…”. A list with one name per row "
+            "CSV file or Excel workbook (.xlsx) with a “device name” column. Optional columns: “nickname” and “tag:…”. A list with one name per row "
             "also works. Separators: comma, semicolon, tab or |. Encodings: UTF-8, UTF-16 or GB18030. You review the result "
             "before anything is sent."
         ),
@@ -106,8 +108,11 @@ class ColumnsForm(forms.Form):
         required=False,
     )
 
-    def __init__(self, headings: Sequence[str], *args: Any, **kwargs: Any) -> None:
+    def __init__(self, headings: Sequence[str], *args: Any, is_workbook: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if is_workbook:  # its text has one encoding and no separator
+            for field in ("encoding", "separator"):
+                self.fields[field].widget = forms.HiddenInput()
         columns = [
             (index, _("Column %(number)d: %(heading)s") % {"number": index + 1, "heading": heading or "–"})
             for index, heading in enumerate(headings)

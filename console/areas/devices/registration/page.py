@@ -70,6 +70,7 @@ def _build_draft_context(request: CloudRequest, job: Job) -> dict[str, Any]:
         "encoding": params.encoding,
         "separator": params.separator,
     }
+    is_workbook = bool(layout.sheet) if layout else job.file_name.lower().endswith(".xlsx")
     valid = Item.objects.filter(job=job, outcome=Item.Outcome.PENDING).order_by("number")
     return {
         "rules": _list_rules(RULES, params.findings),
@@ -78,7 +79,9 @@ def _build_draft_context(request: CloudRequest, job: Job) -> dict[str, Any]:
         "layout": layout,
         "encoding": ENCODING_NAMES.get(layout.encoding, "") if layout else "",
         "preview": _build_preview(params).bind(request, valid[:5]),
-        "columns_form": ColumnsForm(params.headings, initial=initial) if can_choose else None,
+        "columns_form": ColumnsForm(params.headings, initial=initial, is_workbook=is_workbook)
+        if can_choose
+        else None,
         "tag_seconds": job.total / _TAGS_PER_SECOND,
         "row_count": job.total + job.skipped,
         "error_count": sum(finding["count"] for finding in params.findings.values()),

@@ -218,9 +218,9 @@ class StaticBatchForm(StrategyForm):
     list_file = forms.FileField(
         label=_("Name list file"),
         required=False,
-        widget=FileWidget(accept=".csv,.txt", max_bytes=api.MAX_LIST_BYTES),
+        widget=FileWidget(accept=".csv,.txt,.xlsx", max_bytes=api.MAX_LIST_BYTES),
         help_text=_(
-            "Text or CSV file: one name per row, or a table with a “device name” column, like an export of devices. Up to 10,000 names and 5 MB."
+            "Text, CSV or Excel file (.xlsx): one name per row, or a table with a “device name” column, like an export of devices. Up to 10,000 names and 5 MB."
         ),
     )
     group = forms.CharField(label=_("Group"), required=False, widget=forms.Select())
