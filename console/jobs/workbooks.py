@@ -25,7 +25,7 @@ MAX_UNPACKED_BYTES = 256 * 1024 * 1024
 """The largest sum of the parts of a workbook. The texts that its cells share are in memory at once."""
 _MAGIC = b"PK\x03\x04"
 _MAX_PARTS = 2_000
-_LINE_BREAK = re.compile(r"\s*[\r\n]+\s*")
+_LINE_BREAK = re.compile(r"[\r\n]+")
 
 
 @contextmanager
