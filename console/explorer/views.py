@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -35,7 +36,7 @@ from console.ui.tables import Empty
 from iot_client import catalogue
 from iot_client.catalogue import Access, Operation, UnknownOperation
 from iot_client.client import normalize_endpoint
-from iot_client.errors import CloudError
+from iot_client.errors import CloudError, NotFound
 from iot_client.text import Sentence
 
 LANGUAGE_COOKIE = "explorer-language"
@@ -226,29 +227,48 @@ def _write_code(request: CloudRequest, form: CallForm, language: Language) -> st
 
 @require_safe
 def suggest(request: CloudRequest, kind: str) -> HttpResponse:
-    """Return the options of a field: products, groups whose name contains the text, or devices whose name starts with it.
+    """Return the options of a field: products, groups whose name contains the text, or devices whose name starts with it. A
+    product or group whose key is the text is always among them.
 
-    `?field=` and `?product_field=` name the query parameters that contain the text and the ProductKey.
+    `?field=` and `?product_field=` name the query parameters that contain the text and the ProductKey. The header X-Unavailable
+    says that the platform gave no answer.
     """
     text = request.GET.get(request.GET.get("field", ""), "").strip()
     options: list[tuple[str, str]] = []
+    is_unavailable = False
     try:
         if kind == "products":
             options = [
                 (product.key, product.name) for product in products_api.list_newest_products(request.gateway)
             ]
+            if _may_be_key(text, options):
+                options.append((text, products_api.get_product(request.gateway, text).product.name))
         elif kind == "groups":
             groups = groups_api.list_groups(request.gateway, name=text, size=MAX_SUGGESTIONS).groups
             options = [(group.id, group.name) for group in groups]
+            if _may_be_key(text, options):
+                options.append((text, groups_api.get_group(request.gateway, text).name))
         elif kind == "devices":
             options = _list_devices(
                 request, request.GET.get(request.GET.get("product_field", ""), "").strip(), text
             )
         else:
             raise Http404
+    except NotFound:  # no product or group has this key
+        pass
     except (CloudError, PermissionRefused):
         options = []  # suggestions are optional: without them the user enters the full name
-    return render(request, "explorer/_options.html", {"options": options})
+        is_unavailable = True
+    response = render(request, "explorer/_options.html", {"options": options})
+    if is_unavailable:
+        response["X-Unavailable"] = "1"
+    return response
+
+
+def _may_be_key(text: str, options: list[tuple[str, str]]) -> bool:
+    """Return whether a text may be the key of an object that is not among the options, and no option contains it."""
+    is_key = bool(re.fullmatch(r"[A-Za-z0-9_-]{8,64}", text))
+    return is_key and not any(text in key or text.lower() in name.lower() for key, name in options)
 
 
 def _list_devices(request: CloudRequest, product: str, text: str) -> list[tuple[str, str]]:

@@ -78,11 +78,13 @@ def create_draft(
 
 
 def _has_small_file(job: Job) -> bool:
-    """Return whether the job's file, if it has one, is small in bytes and in lines."""
+    """Return whether the job's file, if it has one, is small in bytes and in lines. A compressed one may be large."""
     if job.file_size > INLINE_BYTES:
         return False
     with files.open_file(job) as file:
         content = file.read()
+    if content.startswith(b"PK\x03\x04"):
+        return False
     return max(content.count(b"\n"), content.count(b"\r")) <= INLINE_ITEMS + 1  # one line is the header
 
 

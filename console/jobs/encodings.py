@@ -17,13 +17,13 @@ _FORMATS = (
     (
         b"PK\x03\x04",
         gettext_noop(
-            "This is an Excel workbook or another ZIP file, not a CSV file. In Excel, choose “Save as… CSV UTF-8” and upload that file."
+            "This is a ZIP file, not a CSV file or an Excel workbook (.xlsx). Extract it and upload the list."
         ),
     ),
     (
         b"\xd0\xcf\x11\xe0",
         gettext_noop(
-            "This is an old Excel workbook, not a CSV file. In Excel, choose “Save as… CSV” and upload that file."
+            "This is an old or encrypted Excel workbook. In Excel, save it as .xlsx without a password, or as CSV, and upload that file."
         ),
     ),
     (b"%PDF", gettext_noop("This is a PDF file, not a CSV file. Upload a CSV file.")),
@@ -92,7 +92,7 @@ def detect_encoding(open_file: Callable[[], BinaryIO], chosen: str = "") -> str:
         return "gb18030"
     raise UnknownEncoding(
         gettext_noop(
-            "The encoding of the file was not recognized. Select its encoding, or save it as “CSV UTF-8” and upload that file."
+            "The encoding of the file was not recognized. Save it as “CSV UTF-8” and upload that file."
         )
     )
 

@@ -36,6 +36,10 @@ _SURROUNDING = " \t\r\n\v\f\x1a\u00a0\u3000\ufeff\u200b\u200c\u200d\u2060"
 csv.field_size_limit(MAX_LINE_LENGTH)
 
 
+class MissingColumn(UnusableFile):
+    """No heading of the table names the required column."""
+
+
 @dataclass(frozen=True)
 class KnownColumn:
     """A known column: its key, and its possible headings (as `normalize_heading` returns them).
@@ -53,7 +57,8 @@ class Layout:
     """The layout of a file, by which it is read.
 
     `columns`: key of a known column → its index; `tags`: tag key → its index; `unknown`: headings of ignored columns.
-    `header`: the cells of the header row, empty without a header; `above`: the number of title rows before it.
+    `header`: the cells of the header row, empty without a header; `above`: the number of title rows before it; `sheet`: the name
+    of the sheet of a workbook, "" for a text file.
     """
 
     encoding: str
@@ -64,6 +69,7 @@ class Layout:
     unknown: list[str] = field(default_factory=list)
     hint: bool = False  # the file starts with Excel's "sep=;" line
     above: int = 0
+    sheet: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the layout as a job stores it."""
@@ -127,12 +133,13 @@ def detect_layout(
     headless: bool | None = None,
     max_lines: int | None = None,
     encoding: str = "",
+    separator: str = "",
 ) -> Layout:
     """Return how to read the file. Raises UnusableFile, also for more than `max_lines` lines.
 
     `needed` is the key of the required column; `is_valid_value` returns whether a value is valid in it (a file that only has
-    values has no heading). `chosen` (index of each column), `headless` (no header) and `encoding` (the Python name) are a user's
-    choice, if there is one.
+    values has no heading). `chosen` (index of each column), `headless` (no header), `encoding` (the Python name) and `separator`
+    are a user's choice, if there is one.
     """
     encoding = encodings.detect_encoding(open_file, encoding)
     if max_lines is not None:
@@ -141,7 +148,8 @@ def detect_layout(
     if not first:
         raise UnusableFile(gettext_noop("The file is empty."))
     hint = re.fullmatch(r"sep=(.)", first[0].strip("\r\n\ufeff"), re.IGNORECASE)
-    separator = hint.group(1) if hint and hint.group(1) in SEPARATORS else _detect_separator(first, known)
+    if not separator:
+        separator = hint.group(1) if hint and hint.group(1) in SEPARATORS else _detect_separator(first, known)
     sample = _read_sample(open_file, encoding, separator, bool(hint))
     if not sample:
         raise UnusableFile(gettext_noop("All rows of the file are empty."))
@@ -155,7 +163,7 @@ def detect_layout(
     if _has_bare_values(sample, is_valid_value):
         return replace(plain, columns={needed: 0})
     first_row = sample[_count_titles(sample, is_valid_value)].cells
-    raise UnusableFile(
+    raise MissingColumn(
         next(column.missing for column in known if column.key == needed),
         columns=[_plain_heading(cell) for cell in first_row],
         row=" | ".join(_plain_heading(cell)[:40] for cell in first_row[:8])
@@ -292,9 +300,10 @@ def _chosen_layout(plain: Layout, first_row: list[str], chosen: Mapping[str, int
     used = set(columns.values())
     if headless:
         return replace(plain, columns=columns)
-    tags = {
-        tag_key(cell): index for index, cell in enumerate(first_row) if index not in used and tag_key(cell)
-    }
+    tags: dict[str, int] = {}
+    for index, cell in enumerate(first_row):
+        if index not in used and tag_key(cell):
+            tags.setdefault(tag_key(cell), index)
     unknown = [
         _plain_heading(cell)
         for index, cell in enumerate(first_row)

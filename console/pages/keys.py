@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 def join_key(first: str, second: str) -> str:
     """Return the key of an object."""
@@ -28,3 +30,9 @@ def is_key(text: str) -> bool:
 def second_value(key: str) -> str:
     """Return the second value of a key, which names the object for users."""
     return split_key(key)[1]
+
+
+def shared_first_value(keys: Iterable[str]) -> str:
+    """Return the first value of all keys, such as the product of some devices; "" if they differ or there is none."""
+    values = {split_key(key)[0] for key in keys}
+    return values.pop() if len(values) == 1 else ""

@@ -56,6 +56,7 @@ class KeysWidget(forms.Textarea):
             "data-search": _("Search by name, or enter a key"),
             "data-remove": _("Remove"),
             "data-none": _("No matches. Enter the full key and press Enter."),
+            "data-unknown": _("No product or group in the selected connections has the key %s."),
             "data-wrong": _("Use only letters, digits, - and _ in a key."),
         }
         plain = {"rows": 3, "spellcheck": "false", "autocapitalize": "off", "data-keys": ""}

@@ -6,21 +6,19 @@ const KEY = /^[A-Za-z0-9_-]{1,64}$/;
 const responses = new Map(); // promises of options, by address
 const names = new Map(); // names by key
 
-async function fetchOptions(url, query) {
+// The options of a connection, with `failed` if it gave no answer: then nobody knows which keys exist.
+async function readOptions(address) {
+  const response = await fetch(address, { headers: { "HX-Request": "true" } }).catch(() => null);
+  const failed = !response?.ok || response.headers.has("X-Unavailable");
+  const text = failed ? "" : await response.text();
+  const elements = [...new DOMParser().parseFromString(text, "text/html").querySelectorAll("option")];
+  if (!elements.length) responses.delete(address);
+  return { failed, options: elements.map((option) => ({ key: option.value, name: (option.label || "").split(" · ")[0] })) };
+}
+
+function fetchOptions(url, query) {
   const address = `${url}?${new URLSearchParams({ field: "q", q: query })}`;
-  if (!responses.has(address)) {
-    responses.set(
-      address,
-      fetch(address, { headers: { "HX-Request": "true" } })
-        .then((response) => (response.ok ? response.text() : ""))
-        .catch(() => "")
-        .then((text) => {
-          const elements = [...new DOMParser().parseFromString(text, "text/html").querySelectorAll("option")];
-          if (!elements.length) responses.delete(address);
-          return elements.map((option) => ({ key: option.value, name: (option.label || "").split(" · ")[0] }));
-        }),
-    );
-  }
+  if (!responses.has(address)) responses.set(address, readOptions(address));
   return responses.get(address);
 }
 
@@ -105,15 +103,22 @@ function enhance(textarea) {
   }
 
   async function search(query) {
-    const options = (await Promise.all(selectedUrls().map((url) => fetchOptions(url, query)))).flat();
+    const answers = await Promise.all(selectedUrls().map((url) => fetchOptions(url, query)));
+    const options = answers.flatMap((answer) => answer.options);
     for (const { key, name } of options) if (name) names.set(key, name);
-    return options;
+    return { options, failed: !answers.length || answers.some((answer) => answer.failed) };
+  }
+
+  // Whether an object with this key exists, as far as the cloud says.
+  async function mayExist(key) {
+    const { options, failed } = await search(key);
+    return failed || options.some((option) => option.key === key);
   }
 
   async function showSuggestions() {
     const thisSearch = ++lastSearch;
     const query = input.value.trim();
-    const options = await search(query);
+    const { options } = await search(query);
     if (thisSearch !== lastSearch || document.activeElement !== input) return;
     const text = query.toLowerCase();
     const unique = [...new Map(options.map((option) => [option.key, option])).values()];
@@ -132,7 +137,7 @@ function enhance(textarea) {
     status.textContent = options.length || !query ? "" : textarea.dataset.none;
   }
 
-  // Enter takes the selected suggestion, else the typed key, or for a part of a name the first suggestion.
+  // Enter takes the selected suggestion, else the typed keys, or for a part of a name the first suggestion.
   async function takeBest() {
     const text = input.value.trim();
     if (active >= 0) return addKeys(list.children[active].dataset.key);
@@ -140,7 +145,17 @@ function enhance(textarea) {
     await showSuggestions();
     if (document.activeElement !== input || input.value.trim() !== text) return false;
     const suggested = [...list.children].map((item) => item.dataset.key);
-    return addKeys(suggested.length && !suggested.includes(text) ? suggested[0] : text);
+    if (suggested.length && !suggested.includes(text)) return addKeys(suggested[0]);
+    return addTyped(text);
+  }
+
+  async function addTyped(text) {
+    for (const key of text.split(/[\s,;]+/).filter((each) => KEY.test(each))) {
+      if (await mayExist(key)) continue;
+      status.textContent = textarea.dataset.unknown.replace("%s", key);
+      return false;
+    }
+    return addKeys(text);
   }
 
   function moveSelection(step) {
@@ -179,8 +194,20 @@ function enhance(textarea) {
     event.preventDefault();
     addKeys(item.dataset.key);
   });
-  // Text that is typed but not yet added is sent too: the server reports its errors.
-  form?.addEventListener("submit", () => input.value.trim() && !addKeys(input.value) && (textarea.value += `\n${input.value}`), true);
+  // Text that is typed but not yet added is added first.
+  form?.addEventListener(
+    "submit",
+    async (event) => {
+      if (!input.value.trim()) return;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      const { submitter } = event;
+      // A form ignores to be submitted during its event.
+      if (await addTyped(input.value)) setTimeout(() => form.requestSubmit(submitter));
+      else input.focus();
+    },
+    true,
+  );
   drawChips();
   if (keys.size) search("").then(drawChips);
 }

@@ -7,6 +7,7 @@ from html import unescape
 
 import pytest
 
+from console.areas.groups import api as groups_api
 from console.explorer.call_input import MULTILINE_FROM, list_parameters
 from iot_client.catalogue import Access, operation, operations
 from tests.explorer.forms import field_values
@@ -136,6 +137,16 @@ def test_there_are_no_suggestions_if_the_platform_fails(emulator, org, browser):
     emulator.faults.add("*", "malformed", times=5)
     response = browser.get(org.url("explorer/suggest/products/"))
     assert (response.status_code, response.content.decode().strip()) == (200, "")
+    assert "X-Unavailable" in response.headers
+
+
+def test_a_group_is_suggested_by_its_key_and_an_unknown_key_is_not(fleet, org, browser):
+    group = groups_api.list_groups(org.gateway()).groups[0]
+    address = org.url("explorer/suggest/groups/")
+    assert group.name in browser.get(address, {"field": "q", "q": group.id}).content.decode()
+    response = browser.get(address, {"field": "q", "q": "never-was-one"})
+    assert response.content.decode().strip() == ""
+    assert "X-Unavailable" not in response.headers
 
 
 # -- rows --------------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from console.connections.gateway import Gateway
 from console.connections.http import CloudRequest
 from console.pages.actions import Action, Done, Question
 from console.pages.bulk import Bulk, BulkPages
-from console.pages.keys import is_key, second_value, split_key
+from console.pages.keys import is_key, second_value, shared_first_value, split_key
 from console.ui.format import number
 from console.ui.links import connection_url
 from iot_client.errors import CloudError
@@ -228,10 +228,7 @@ def _read_matching(
 
 def _find_product(query: QueryDict, keys: Sequence[str], ids: Mapping[str, str]) -> str:
     """Return the key of the product that all devices belong to; "" if there is none."""
-    if query.get("product"):
-        return str(query["product"])
-    products = {split_key(key)[0] for key in keys}
-    return products.pop() if len(products) == 1 else ""
+    return str(query["product"]) if query.get("product") else shared_first_value(keys)
 
 
 BULK: BulkPages[Device] = BulkPages(

@@ -16,7 +16,7 @@ from console.connections.http import CloudRequest
 from console.pages.actions import Action, Done, Question
 from console.pages.bulk import Bulk, BulkPages
 from console.pages.creation import Creation
-from console.pages.keys import is_key, second_value, split_key
+from console.pages.keys import is_key, second_value, shared_first_value, split_key
 from console.ui.format import number
 from console.ui.links import connection_url
 from iot_client.errors import CloudError
@@ -165,15 +165,43 @@ BULK_REMOVE = Bulk(
     is_repeatable=True,
 )
 
+
+def _ask_to_add_devices(count: int) -> Question:
+    title = ngettext("Add %(count)s device to the group?", "Add %(count)s devices to the group?", count)
+    return Question(title % {"count": number(count)}, gettext("A device can be in up to 10 groups."))
+
+
+def _add_devices(gateway: Gateway, keys: Sequence[str], ids: Mapping[str, str]) -> list[CloudError | None]:
+    errors = api.add_each_device(gateway, ids["group_id"], list(map(split_key, keys)))
+    return [errors[split_key(key)] for key in keys]
+
+
+BULK_ADD = Bulk(
+    "add",
+    api.ADD,
+    _("Add to group"),
+    "circle-plus",
+    gettext_noop(
+        "Add several devices to a group. Filters match no device: they are those of the group's list."
+    ),
+    ask=_ask_to_add_devices,
+    run=_add_devices,
+    direct=api.MAX_DEVICES_PER_CALL,
+    applies_to=lambda device: False,
+    is_repeatable=True,
+)
+"""Adds devices that are not in the list: its form collects their names (console/areas/groups/devices.py)."""
+
 BULK: BulkPages[GroupDevice] = BulkPages(
     name="groups:bulk-devices",
     address="<id:group_id>/devices/",
     list_name="groups:devices",
     list_label=_("Devices"),
-    actions=(BULK_REMOVE,),
+    actions=(BULK_REMOVE, BULK_ADD),
     key=lambda device: device.key,
     keys_help=gettext_noop("`product_key/name` of each device."),
     read_matching=lambda gateway, filters, ids, start: api.read_device_pages(gateway, ids["group_id"], start),
     is_key=is_key,
     name_of=second_value,
+    scope_key=lambda query, keys, ids: shared_first_value(keys),
 )

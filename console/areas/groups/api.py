@@ -27,6 +27,7 @@ from console.areas.groups.records import (
     to_statuses,
     to_tags,
 )
+from console.areas.products import api as products_api
 from console.connections.gateway import Call, Gateway
 from console.connections.locks import hold_lock
 from console.pages.tags import Tag
@@ -52,7 +53,6 @@ ADD, REMOVE, TAG = "BatchAddDeviceGroupRelations", "BatchDeleteDeviceGroupRelati
 STATES = "BatchGetDeviceState"
 MAX_STATES_PER_CALL = 50  # BatchGetDeviceState
 MAX_PAGE_SIZE = 200  # QueryDeviceGroupList
-_MAX_DETAILS_PER_CALL = 100  # BatchQueryDeviceDetail
 _TAGS_LOCKED, _TAGS_WAIT = 120.0, 10.0  # seconds: longer than two calls with their retries; what a user waits
 
 
@@ -201,17 +201,7 @@ def _tag_string(tags: Sequence[Tag]) -> str:
 
 def add_devices(gateway: Gateway, group_id: str, product_key: str, names: Sequence[str]) -> AddResult:
     """Add up to 200 devices of a product to the group. Names are checked first: BatchQueryDeviceDetail. Up to 3 calls."""
-    lookups = [
-        Call("BatchQueryDeviceDetail", {"ProductKey": product_key, "DeviceName": list(part)})
-        for part in _split(names, _MAX_DETAILS_PER_CALL)
-    ]
-    existing: set[str] = set()
-    for response in gateway.gather(lookups, fresh=True):
-        if isinstance(response, NotFound):  # the response of some accounts when none of the names exists
-            continue
-        if isinstance(response, CloudError):
-            raise response
-        existing |= {str(item.get("DeviceName", "")) for item in read_items(response.get("Data"), "Data")}
+    existing = products_api.find_devices(gateway, product_key, names)
     known = tuple(name for name in names if name in existing)
     unknown = tuple(name for name in names if name not in existing)
     if not known:
@@ -228,6 +218,48 @@ def add_devices(gateway: Gateway, group_id: str, product_key: str, names: Sequen
         already=int(response.get("AlreadyRelatedGroupDeviceCount") or 0),
         full=int(response.get("ExceedTenGroupDeviceCount") or 0),
     )
+
+
+def add_each_device(
+    gateway: Gateway, group_id: str, devices: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], CloudError | None]:
+    """Add up to 200 devices, given as (product key, name), to the group. Return for each of them None or why it was not added.
+
+    Up to 3 calls for each product. If some devices are in ten groups already, 1 further call for each device of the product.
+    """
+    errors: dict[tuple[str, str], CloudError | None] = dict.fromkeys(devices)
+    for product_key in dict.fromkeys(key for key, _name in devices):
+        names = [name for key, name in devices if key == product_key]
+        try:
+            result = add_devices(gateway, group_id, product_key, names)
+        except CloudError as error:
+            errors |= {(product_key, name): error for name in names}
+            continue
+        errors |= {
+            (product_key, name): NotFound("iot.device.NotExistedDevice", operation=ADD)
+            for name in result.unknown
+        }
+        if result.full:
+            errors |= _find_full(gateway, group_id, product_key, result.known)
+    return errors
+
+
+def _find_full(
+    gateway: Gateway, group_id: str, product_key: str, names: Sequence[str]
+) -> dict[tuple[str, str], CloudError]:
+    """Return an error for each device that is not in the group. The platform says only how many were not added."""
+    calls = [
+        Call("QueryDeviceGroupByDevice", {"ProductKey": product_key, "DeviceName": name}) for name in names
+    ]
+    errors: dict[tuple[str, str], CloudError] = {}
+    for name, response in zip(names, gateway.gather(calls, fresh=True), strict=True):
+        if isinstance(response, CloudError):
+            errors[product_key, name] = response
+        elif all(
+            item.get("GroupId") != group_id for item in read_items(response.get("GroupInfos"), "GroupInfo")
+        ):
+            errors[product_key, name] = LimitExceeded("Client.TooManyGroups", operation=ADD)
+    return errors
 
 
 def remove_devices(gateway: Gateway, group_id: str, devices: Sequence[tuple[str, str]]) -> int:
@@ -265,7 +297,3 @@ def read_detail(
         grandparent = to_parent(gateway.gather([Call("QuerySuperDeviceGroup", {"GroupId": parent.id})])[0])
         path = (grandparent, parent) if grandparent is not None else (parent,)
     return to_detail(info, group_id, path), rest
-
-
-def _split(names: Sequence[str], size: int) -> list[Sequence[str]]:
-    return [names[start : start + size] for start in range(0, len(names), size)]

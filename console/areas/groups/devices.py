@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.http import HttpResponse, HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -14,6 +14,8 @@ from console.areas.groups.views import group_rights
 from console.areas.products import api as products_api
 from console.connections.errors import cloud_errors_to_form
 from console.connections.http import CloudRequest
+from console.pages.jobs import JobOutOfScope, create_draft
+from console.pages.keys import join_key
 from console.ui.forms import FORM_REFUSED
 from console.ui.links import connection_url
 from console.ui.paging import Page, page_number, page_size
@@ -44,7 +46,7 @@ def _build_table(group_id: str, *, has_status: bool) -> Table[api.GroupDevice]:
             Column("product_key", _("ProductKey"), kind="code", copy=True),
             Column("iot_id", _("IotId"), kind="code", copy=True, hidden=True),
         ),
-        actions=actions.BULK.buttons(group_id=group_id),
+        actions=actions.BULK.buttons((actions.BULK_REMOVE,), group_id=group_id),
         menu=lambda request, device: connection_url(request, "devices:menu", device.product_key, device.name),
         unit=_("devices"),
         platform_order=True,
@@ -72,7 +74,7 @@ def list_devices(request: CloudRequest, group_id: str) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def add_devices(request: CloudRequest, group_id: str) -> HttpResponseBase:
-    """Add devices of one product by name, and show the result for each name. Up to 4 calls."""
+    """Add devices of one product by name, and show the result for each name: up to 4 calls. Many devices become a job."""
     request.gateway.require(api.ADD)
     if request.method == "POST":
         return _add_devices(request, group_id)
@@ -91,7 +93,17 @@ def _add_devices(request: CloudRequest, group_id: str) -> HttpResponse:
     # The products are read only when the form is shown again, to stay within 4 calls.
     form.set_product_choices([(product_key, product_key)])
     error: CloudError | None = None
-    if form.is_valid():
+    if form.is_valid() and len(form.cleaned_data["names"]) > api.MAX_DEVICES_PER_CALL:
+        keys = [join_key(product_key, name) for name in form.cleaned_data["names"]]
+        try:
+            job = create_draft(
+                request.gateway, actions.BULK, actions.BULK_ADD, {"group_id": group_id}, keys=keys
+            )
+        except JobOutOfScope as refusal:
+            form.add_error("pasted", str(refusal))
+        else:
+            return redirect(connection_url(request, "jobs:detail", job.pk))
+    elif form.is_valid():
         try:
             result = api.add_devices(request.gateway, group_id, product_key, form.cleaned_data["names"])
         except CloudError as raised:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
 from django import forms
 from django.core.validators import RegexValidator
 from django.http import QueryDict
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext_lazy
 
 from console.areas.groups import api
 from console.areas.products.api import Product
 from console.pages import tags
+from console.pages.device_names import SelectedNames, read_text
 from console.pages.fields import parameter_field
+from console.ui.format import number
 from console.ui.forms import EditForm, FilterForm
 
-_DEVICE_NAME = re.compile(r"[A-Za-z0-9\-_@.:]{4,32}")
-_SEPARATOR = re.compile(r"[\s,;]+")
+MAX_NAMES = 10_000
+"""The most devices that are added at once. More than one call takes become a job."""
 
 
 class GroupFilter(FilterForm):
@@ -101,7 +102,7 @@ class TagForm(tags.TagForm):
     )
 
 
-class AddDevicesForm(forms.Form):
+class AddDevicesForm(SelectedNames):
     """Devices of one product to add to a group: selected in search results, pasted, or both.
 
     `cleaned_data["names"]` contains all names in order, without duplicates.
@@ -111,60 +112,36 @@ class AddDevicesForm(forms.Form):
     pasted = forms.CharField(
         label=_("Device names"),
         required=False,
-        max_length=20_000,
         widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false", "autocomplete": "off"}),
+        help_text=_(
+            "One name per line, comma-separated, or a table with a “device name” column. Up to 10,000 names. "
+            "More than 200 names are added by a job that you review first."
+        ),
     )
 
     def __init__(self, products: Iterable[Product], *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.set_product_choices((product.key, f"{product.name} · {product.key}") for product in products)
-        self.fields["pasted"].help_text = ngettext_lazy(
-            "One name per line, or comma-separated. Up to %(count)d name.",
-            "One name per line, or comma-separated. Up to %(count)d names.",
-            api.MAX_DEVICES_PER_CALL,
-        ) % {"count": api.MAX_DEVICES_PER_CALL}
 
     def set_product_choices(self, products: Iterable[tuple[str, str]]) -> None:
         """Set the products to choose from, as (key, label)."""
         choices = [("", _("Select a product")), *products]
         self.fields["product"].choices = choices  # type: ignore[attr-defined]
 
-    @property
-    def selected_names(self) -> list[str]:
-        """The names selected in the search results. They are validated like pasted names."""
-        if not self.is_bound:
-            return []
-        values = self.data.getlist("device") if hasattr(self.data, "getlist") else self.data.get("device", [])
-        return list(dict.fromkeys(str(value) for value in values))
+    def clean_pasted(self) -> tuple[str, ...]:
+        """Return the names in the text field. Raises ValidationError."""
+        return read_text(str(self.cleaned_data["pasted"])).names
 
     def clean(self) -> dict[str, Any]:
         """Collect all names without duplicates, and validate them."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        pasted = [name for name in _SEPARATOR.split(str(cleaned.get("pasted", ""))) if name]
-        names = list(dict.fromkeys([*self.selected_names, *pasted]))
-        invalid = [name for name in names if not _DEVICE_NAME.fullmatch(name)]
-        if invalid:
-            shown = ", ".join(name[:40] for name in invalid[:5]) + ("…" if len(invalid) > 5 else "")
-            self.add_error(
-                "pasted",
-                forms.ValidationError(
-                    _(
-                        "Invalid device names: %(names)s. Use 4 to 32 characters: English letters, digits, - _ @ . :"
-                    ),
-                    params={"names": shown},
-                ),
-            )
-        elif not names and "pasted" not in self.errors:
+        names = tuple(dict.fromkeys([*self.selected_names, *cleaned.get("pasted", ())]))
+        if not names and "pasted" not in self.errors:
             self.add_error(
                 "pasted", _("Enter at least one device name, or select a device from the search results.")
             )
-        elif len(names) > api.MAX_DEVICES_PER_CALL:
-            self.add_error(
-                "pasted",
-                forms.ValidationError(
-                    _("You entered %(count)d names. The limit is %(limit)d."),
-                    params={"count": len(names), "limit": api.MAX_DEVICES_PER_CALL},
-                ),
-            )
+        elif len(names) > MAX_NAMES:
+            text = gettext("You entered %(count)s names. The limit is %(limit)s.")
+            self.add_error("pasted", text % {"count": number(len(names)), "limit": number(MAX_NAMES)})
         cleaned["names"] = names
         return cleaned

@@ -39,8 +39,8 @@ from console.audit.search import find_last_record
 from console.connections.gateway import Call, Gateway
 from console.device_counts.counts import DeviceCounts
 from console.pages.tags import Tag
-from iot_client.errors import CloudError
-from iot_client.fields import read_count, read_integer
+from iot_client.errors import CloudError, NotFound
+from iot_client.fields import read_count, read_integer, read_items
 from iot_client.paging import Page, Position
 
 __all__ = [
@@ -68,6 +68,8 @@ MAX_TAGS = 100
 """Maximum number of tags of a product (CreateProductTags)."""
 MAX_FILTER_TAGS = 10
 """Maximum number of tags in a filter. The platform states none for ListProductByTags, but 10 for a call with tags elsewhere."""
+MAX_DETAILS = 100
+"""Maximum number of names in one call of BatchQueryDeviceDetail, which allows 5 calls per second."""
 _TAG_KEY = re.compile(r"[A-Za-z0-9.]{1,30}")
 _TAG_VALUE = re.compile(r"[\w-]{0,128}")
 
@@ -223,6 +225,20 @@ def count_devices(gateway: Gateway, limit: int) -> dict[str, DeviceCounts]:
         if not isinstance(response, CloudError):
             counts[key] = to_counts(response)
     return counts
+
+
+def find_devices(gateway: Gateway, key: str, names: Sequence[str]) -> set[str]:
+    """Return which of these names are devices of a product. 1 call for each MAX_DETAILS names. Raises NotFound for an unknown product."""
+    parts = [list(names[start : start + MAX_DETAILS]) for start in range(0, len(names), MAX_DETAILS)]
+    calls = [Call("BatchQueryDeviceDetail", {"ProductKey": key, "DeviceName": part}) for part in parts]
+    existing: set[str] = set()
+    for response in gateway.gather(calls, fresh=True):
+        if isinstance(response, NotFound) and not response.code.startswith("iot.prod."):
+            continue  # the response of some accounts when none of the names exists
+        if isinstance(response, CloudError):
+            raise response
+        existing |= {str(item.get("DeviceName")) for item in read_items(response.get("Data"), "Data")}
+    return existing
 
 
 def find_device_count(gateway: Gateway, key: Any, instance_id: Any = None) -> int | None:

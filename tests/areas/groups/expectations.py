@@ -36,6 +36,7 @@ OPERATIONS = {
     "add_group_devices": Expectation(
         FLEET, 200, {"product_key": "{product_key}", "device_names": ["{name}"]}
     ),
+    "bulk_add_groups_devices": Expectation(FLEET, 200, {"keys": ["{product_key}/{name}"]}),
     "bulk_remove_groups_devices": Expectation(FLEET, 200, {"keys": ["{product_key}/{name}"]}),
     "set_group_tag": Expectation(FLEET, 204, {"value": "here"}),
     "remove_group_tag": Expectation(FLEET, 204),

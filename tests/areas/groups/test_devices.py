@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from console.areas.groups import api
+from console.jobs.models import Item, Job
+from tests.responses import page_text
 
 
 def list_member_names(org, group):
@@ -71,19 +73,69 @@ def test_ambiguous_counts_are_explained_on_the_page(tree, product, org, sign_in)
     assert "not their names" in response.content.decode()
 
 
-def test_two_hundred_names_take_at_most_four_calls_and_one_more_name_is_refused(
-    tree, product, org, sign_in, calls
-):
+def test_two_hundred_names_take_at_most_four_calls(tree, product, org, sign_in, calls):
     calls.clear()
     names = [f"lamp-{number}" for number in range(1, 201)]
     assert add_devices(sign_in("operator"), org, tree["leaf"], product, "\n".join(names)).status_code == 200
     assert len(calls) <= 4
-    response = add_devices(sign_in("operator"), org, tree["leaf"], product, "\n".join([*names, "lamp-201"]))
+
+
+def test_more_names_than_one_call_takes_are_added_by_a_job(
+    tree, product, org, sign_in, run_job, no_wake_messages
+):
+    for number in range(6, 231):
+        org.gateway().call("RegisterDevice", ProductKey=product, DeviceName=f"lamp-{number}")
+    names = [*(f"lamp-{number}" for number in range(1, 231)), "lamp-777"]
+    browser = sign_in("operator")
+    response = add_devices(browser, org, tree["leaf"], product, "DeviceName\n" + "\n".join(names))
+    job = Job.objects.get()
+    assert response.url == org.url(f"jobs/{job.pk}/")
+    assert "Add 231 devices to the group?" in browser.get(response.url).content.decode()
+    assert list_member_names(org, tree["leaf"]) == set()
+    browser.post(org.url(f"bulk/{job.pk}/start/"))
+    job = run_job(job)
+    assert (job.succeeded, job.failed) == (230, 1)
+    assert Item.objects.get(key=f"{product}/lamp-777").outcome == "failed"
+    assert api.get_group(org.gateway(), tree["leaf"], fresh=True).devices == 230
+
+
+def test_a_job_says_which_devices_are_in_ten_groups_already(
+    tree, product, org, sign_in, run_job, no_wake_messages, monkeypatch
+):
+    gateway = org.gateway()
+    for number in range(10):
+        group = api.create_group(gateway, name=f"Group_{number}")
+        api.add_devices(gateway, group.id, product, ["lamp-1"])
+    monkeypatch.setattr(api, "MAX_DEVICES_PER_CALL", 2)
+    browser = sign_in("operator")
+    add_devices(browser, org, tree["leaf"], product, "lamp-1 lamp-2 lamp-3")
+    job = Job.objects.get()
+    browser.post(org.url(f"bulk/{job.pk}/start/"))
+    job = run_job(job)
+    assert (job.succeeded, job.failed) == (2, 1)
+    page = page_text(browser.get(org.url(f"jobs/{job.pk}/")))
+    assert "The device is already in the maximum number of groups." in page
+    assert list_member_names(org, tree["leaf"]) == {"lamp-2", "lamp-3"}
+
+
+def test_too_many_names_are_refused_with_their_number_and_the_product_is_kept(
+    tree, product, org, sign_in, calls
+):
+    names = "\n".join(f"lamp-{number:05}" for number in range(20_000))
+    response = add_devices(sign_in("operator"), org, tree["leaf"], product, names)
     assert response.status_code == 422
-    assert "201" in response.context["form"].errors["pasted"][0]
+    assert "You entered 20,000 names. The limit is 10,000." in response.context["form"].errors["pasted"]
     assert 'hx-trigger="change, load"' in response.content.decode(), (
         "the devices of the chosen product are shown again"
     )
+
+
+def test_the_button_to_add_by_name_is_not_an_action_on_the_devices_of_the_group(tree, product, org, sign_in):
+    browser, leaf = sign_in("operator"), tree["leaf"]
+    add_devices(browser, org, leaf, product, "lamp-1")
+    page = browser.get(org.url(f"groups/{leaf}/devices/")).content.decode()
+    assert "bulk/remove/" in page
+    assert "bulk/add/" not in page
 
 
 @pytest.mark.parametrize("names", ["", "a b", "with/slash", "x" * 33])

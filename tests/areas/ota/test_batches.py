@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from datetime import timedelta
 
@@ -9,6 +10,7 @@ import pytest
 from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
+from openpyxl import Workbook
 
 from console.areas.groups import api as groups_api
 from console.areas.ota import api, batches
@@ -109,7 +111,14 @@ def test_a_review_without_devices_cannot_be_sent(lamps, package, org, sign_in):
     assert 'value="send"' not in text
 
 
+def register_lamps(org, product, last):
+    """Register lamp-6 and so on."""
+    for number in range(6, last + 1):
+        org.gateway().call("RegisterDevice", ProductKey=product, DeviceName=f"lamp-{number}")
+
+
 def test_from_a_hundred_devices_on_the_name_of_the_package_is_typed(lamps, package, org, sign_in, calls):
+    register_lamps(org, lamps, 100)
     browser = sign_in("release-engineer")
     names = [f"lamp-{number}" for number in range(1, 101)]
     few, many = (
@@ -293,11 +302,65 @@ def test_only_the_column_of_names_is_read_from_a_table(content, lamps, package, 
     assert review.context["batch_target"].names == ("lamp-1", "lamp-2")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "gb18030"])
+def test_the_review_says_which_column_of_a_table_was_read(encoding, lamps, package, org, sign_in):
+    content = "设备清单\n设备名称,状态\nlamp-1,在线\nlamp-2,离线\n".encode(encoding)
+    file = SimpleUploadedFile("devices.csv", content)
+    review = post(sign_in("release-engineer"), org, package, "summary", target="SPECIFIC", list_file=file)
+    assert "2 names from the column <code>设备名称</code>" in review.content.decode()
+
+
+def test_the_names_of_a_workbook_are_read(lamps, package, org, sign_in):
+    workbook = Workbook()
+    for row in (["Status", "Device name"], ["Online", "lamp-1"], ["Offline", "lamp-2"]):
+        workbook.active.append(row)
+    content = io.BytesIO()
+    workbook.save(content)
+    file = SimpleUploadedFile("devices.xlsx", content.getvalue())
+    review = post(sign_in("release-engineer"), org, package, "summary", target="SPECIFIC", list_file=file)
+    assert review.context["batch_target"].names == ("lamp-1", "lamp-2")
+
+
+def test_names_that_a_spreadsheet_changed_are_refused_with_their_rows(lamps, package, org, sign_in):
+    response = post(
+        sign_in("release-engineer"), org, package, "summary", target="SPECIFIC", names="lamp-1\n1.2E+12\nab"
+    )
+    errors = response.context["form"].errors["names"]
+    assert any("shortened" in error and "2: 1.2E+12" in error for error in errors)
+    assert any("4 to 32" in error and "3: ab" in error for error in errors)
+
+
+def test_names_that_do_not_exist_are_listed_before_the_review(lamps, package, org, sign_in, calls):
+    file = SimpleUploadedFile("names.csv", b"DeviceName\nlamp-1\nlamp-77\nlamp-78\n")
+    response = post(sign_in("release-engineer"), org, package, "summary", target="SPECIFIC", list_file=file)
+    assert response.status_code == 422
+    assert "these 2 names: lamp-77, lamp-78." in response.context["form"].errors["names"][0]
+    assert response.context["form"]["names"].value() == "lamp-1\nlamp-77\nlamp-78", "to be corrected"
+
+
+def test_a_name_that_does_not_exist_is_named_before_a_verification(lamps, product, org, sign_in, calls):
+    package = create_package(org, product, verify=True)
+    url = org.url(f"ota/packages/{package.id}/verify/")
+    response = sign_in("release-engineer").post(url, {"token": "v", "names": "lamp-1 lamp-77"})
+    assert response.status_code == 422
+    assert "lamp-77" in response.context["form"].errors["names"][0]
+    assert "CreateOTAVerifyJob" not in calls
+
+
+def test_the_number_of_looked_up_names_is_limited_and_said(lamps, package, org, sign_in, calls, monkeypatch):
+    monkeypatch.setattr("console.areas.ota.views.submission.MAX_LOOKED_UP", 2)
+    monkeypatch.setattr("console.areas.ota.views.create.MAX_LOOKED_UP", 2)
+    names = {"target": "SPECIFIC", "names": "lamp-1 lamp-2 lamp-77"}
+    review = post(sign_in("release-engineer"), org, package, "summary", **names)
+    assert "Only the first 2 names were looked up." in review.content.decode()
+    assert calls.count("BatchQueryDeviceDetail") == 1
+
+
 def test_a_table_that_cannot_be_read_is_reported_at_its_field(lamps, package, org, sign_in):
     file = SimpleUploadedFile("devices.csv", b'name,note\nlamp-1,"' + b"x" * 200_000)
     response = post(sign_in("release-engineer"), org, package, "summary", target="SPECIFIC", list_file=file)
     assert response.status_code == 422
-    assert "quotation marks" in str(response.context["form"].errors["list_file"])
+    assert "quotation mark" in str(response.context["form"].errors["list_file"])
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b"PK\x03\x04\x00\x00", b"\x89PNG\r\n\x1a\n\x00"])
@@ -307,12 +370,8 @@ def test_a_list_that_is_not_a_text_file_is_refused(content, lamps, package, org,
     assert response.status_code == 422
 
 
-def test_more_than_two_hundred_names_are_uploaded_as_a_file(
-    emulator, product, lamps, package, org, sign_in, calls
-):
-    gateway = org.gateway()
-    for number in range(6, 206):
-        gateway.call("RegisterDevice", ProductKey=product, DeviceName=f"lamp-{number}")
+def test_more_than_two_hundred_names_are_uploaded_as_a_file(product, lamps, package, org, sign_in, calls):
+    register_lamps(org, product, 205)
     names = "\n".join(f"lamp-{number}" for number in range(1, 206))
     calls.clear()
     response = post(
@@ -388,9 +447,12 @@ def test_a_package_is_verified_on_the_selected_devices(lamps, product, org, sign
     assert browser.post(url, {"token": "v", "names": "", "need_push": "on"}).status_code == 422
     eleven = " ".join(f"lamp-{number}" for number in range(11))
     assert browser.post(url, {"token": "v", "names": eleven}).status_code == 422
-    assert browser.post(url, {"token": "v", "names": "lamp-1", "need_push": "on"}).status_code == 302
+    data = {"token": "v", "device": ["lamp-1", "lamp-2"], "names": "lamp-2 lamp-3", "need_push": "on"}
+    assert browser.post(url, data).status_code == 302
     (batch,) = list_batches(org, package)
     assert batch.is_verification
+    _detail, tasks = api.get_batch_with_tasks(org.gateway(), batch.id)
+    assert {task.device for task in tasks.tasks} == {"lamp-1", "lamp-2", "lamp-3"}
 
 
 def test_a_dynamic_batch_is_created_once_and_stopped_by_name(lamps, package, org, sign_in):

@@ -24,7 +24,7 @@ CONTENT = b"firmware " * 1000
 FILE = {"name": "lamp.bin", "content": CONTENT}
 
 
-def submit(browser: Client, org, product_key: str, *, file=None, **fields):
+def submit(browser: Client, org, product_key: str, *, file=None, address="ota/packages/new/", **fields):
     data = {
         "token": "one-token",
         "name": "lamp-2",
@@ -37,7 +37,7 @@ def submit(browser: Client, org, product_key: str, *, file=None, **fields):
         "udi": "",
         "file": SimpleUploadedFile(**(file or FILE)),
     }
-    return browser.post(org.url("ota/packages/new/"), {**data, **fields})
+    return browser.post(org.url(address), {**data, **fields})
 
 
 def list_packages(org):
@@ -175,6 +175,17 @@ def test_an_invalid_field_is_reported_and_nothing_is_sent(changes, field, produc
     assert response.status_code == 422
     assert response.context["form"].errors[field]
     assert "GenerateOTAUploadURL" not in calls
+
+
+@pytest.mark.parametrize(("name", "status"), [("lamp-2", 204), ("lamp 2!", 422)])
+def test_the_form_is_checked_without_sending_the_file(name, status, product, org, sign_in, calls):
+    response = submit(
+        sign_in("release-engineer"), org, product, name=name, address="ota/packages/new/?check=1"
+    )
+    assert response.status_code == status
+    assert {"GenerateOTAUploadURL", "CreateOTAFirmware"}.isdisjoint(calls)
+    if status == 422:
+        assert "letters, digits, hyphens" in response.content.decode()
 
 
 def test_a_name_in_use_is_reported_at_the_name_field_and_the_form_can_be_submitted_again(

@@ -8,10 +8,8 @@ from enum import StrEnum
 from typing import Any
 
 from console.connections.gateway import Gateway
-from iot_client.errors import BadResponse, CloudError, NotFound
+from iot_client.errors import BadResponse, CloudError
 from iot_client.responses import read_path
-
-MAX_DETAILS = 100  # DeviceNames in one BatchQueryDeviceDetail
 
 
 class Status(StrEnum):
@@ -141,19 +139,6 @@ def list_devices(
         for item in read_path(response, "ApplyDeviceList.ApplyDeviceInfo[]")
     ]
     return devices, int(response.get("Total") or 0)
-
-
-def find_existing_names(gateway: Gateway, product_key: str, names: Sequence[str]) -> set[str]:
-    """Return which of at most 100 names exist in the product (BatchQueryDeviceDetail). Raises CloudError."""
-    try:
-        response = gateway.call(
-            "BatchQueryDeviceDetail", fresh=True, ProductKey=product_key, DeviceName=list(names)
-        )
-    except NotFound as error:
-        if error.code.startswith("iot.prod."):  # the product does not exist
-            raise
-        return set()
-    return {str(item.get("DeviceName")) for item in read_path(response, "Data.Data[]")}
 
 
 def set_tags(gateway: Gateway, product_key: str, name: str, tags: dict[str, str]) -> None:

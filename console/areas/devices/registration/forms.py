@@ -42,9 +42,11 @@ class FileForm(ProductForm):
     file = forms.FileField(
         label=_("Device list"),
         allow_empty_file=True,  # reading the file gives a better error
-        widget=FileWidget(accept=".csv,.txt,.tsv,text/csv,text/plain", max_bytes=settings.JOBS_UPLOAD_BYTES),
+        widget=FileWidget(
+            accept=".csv,.txt,.tsv,.xlsx,text/csv,text/plain", max_bytes=settings.JOBS_UPLOAD_BYTES
+        ),
         help_text=_(
-            "CSV file with a “device name” column. Optional columns: “nickname” and “tag:…”. A list with one name per row "
+            "CSV file or Excel workbook (.xlsx) with a “device name” column. Optional columns: “nickname” and “tag:…”. A list with one name per row "
             "also works. Separators: comma, semicolon, tab or |. Encodings: UTF-8, UTF-16 or GB18030. You review the result "
             "before anything is sent."
         ),
@@ -70,7 +72,10 @@ class CountForm(ProductForm):
 
 
 class ColumnsForm(forms.Form):
-    """How a file is read: its encoding, and if its first row is known, its columns."""
+    """How a file is read: its encoding and separator, and if its first row is known, its columns.
+
+    With another separator than the initial one, the columns are recognized again.
+    """
 
     encoding = forms.ChoiceField(
         label=_("Encoding"),
@@ -82,7 +87,18 @@ class ColumnsForm(forms.Form):
             ("utf-16", "UTF-16"),
         ],
     )
-
+    separator = forms.ChoiceField(
+        label=_("Separator"),
+        required=False,
+        choices=[
+            ("", _("Automatic")),
+            (",", _("Comma")),
+            (";", _("Semicolon")),
+            ("\t", _("Tab")),
+            ("|", "|"),
+            ("，", _("Full-width comma (，)")),
+        ],
+    )
     name = forms.TypedChoiceField(label=_("Column with device names"), coerce=int)
     nickname = forms.TypedChoiceField(
         label=_("Column with nicknames"), coerce=int, required=False, empty_value=None
@@ -92,8 +108,11 @@ class ColumnsForm(forms.Form):
         required=False,
     )
 
-    def __init__(self, headings: Sequence[str], *args: Any, **kwargs: Any) -> None:
+    def __init__(self, headings: Sequence[str], *args: Any, is_workbook: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if is_workbook:  # its text has one encoding and no separator
+            for field in ("encoding", "separator"):
+                self.fields[field].widget = forms.HiddenInput()
         columns = [
             (index, _("Column %(number)d: %(heading)s") % {"number": index + 1, "heading": heading or "–"})
             for index, heading in enumerate(headings)
@@ -108,10 +127,12 @@ class ColumnsForm(forms.Form):
 
     def read_columns(self) -> dict[str, Any]:
         """Return the parameters of a registration (`RegistrationParams`) that this valid form chooses."""
-        encoding = {"encoding": self.cleaned_data["encoding"]}
+        text = {"encoding": self.cleaned_data["encoding"], "separator": self.cleaned_data["separator"]}
         if "name" not in self.fields:
-            return encoding
+            return text
+        if "separator" in self.changed_data:
+            return {"chosen": None, "headless": False, **text}
         chosen = {NAME: self.cleaned_data["name"]}
         if self.cleaned_data["nickname"] not in (None, chosen[NAME]):
             chosen[NICKNAME] = self.cleaned_data["nickname"]
-        return {"chosen": chosen, "headless": self.cleaned_data["headless"], **encoding}
+        return {"chosen": chosen, "headless": self.cleaned_data["headless"], **text}

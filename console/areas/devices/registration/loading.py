@@ -25,6 +25,8 @@ from console.jobs.kinds import StepResult
 from console.jobs.models import Chunk, Event, Item, Job, make_sentence, retryable_items
 from console.jobs.tables import Layout
 from console.jobs.work import Work
+from console.jobs.workbooks import open_table
+from console.pages import device_names
 
 _BATCH_ROWS = 2000
 MAX_CHUNK_ITEMS = 2_500  # BatchCheckDeviceNames accepts 10,000; less saves memory and shows progress
@@ -84,20 +86,28 @@ def _retry_rows(work: Work) -> Iterator[ParsedRow]:
 
 
 def _from_file(work: Work, params: RegistrationParams) -> StepResult:
-
     def open_file() -> BinaryIO:
         return files.open_file(work.job)
 
+    with open_table(open_file, settings.JOBS_MAX_ROWS) as (open_text, sheet_name):
+        return _from_table(work, params, open_text, sheet_name)
+
+
+def _from_table(
+    work: Work, params: RegistrationParams, open_file: tables.Opener, sheet_name: str
+) -> StepResult:
     layout = tables.detect_layout(
         open_file,
         sheet.KNOWN_COLUMNS,
         sheet.NAME,
-        sheet.is_valid_name,
+        device_names.is_valid_name,
         params.chosen,
         params.headless,
         settings.JOBS_MAX_ROWS,
-        params.encoding,
+        "" if sheet_name else params.encoding,
+        "," if sheet_name else params.separator,
     )
+    layout = replace(layout, sheet=sheet_name)
     parsed_rows = sheet.parse_rows(tables.read_records(open_file, layout), layout, with_tags=True)
     loader: _Loader | None = None
     blank = 0
@@ -173,7 +183,7 @@ class _Loader:
             item.data = sheet.original_values(parsed)
             return item
         self.valid_count += 1
-        if sheet.is_doubtful(parsed.name):
+        if device_names.is_doubtful(parsed.name):
             self._doubts.add(parsed.number, [("name_changed", parsed.name, "")])
         if parsed.tags:
             item.data = {

@@ -48,6 +48,10 @@ def describe_finding(rule: str, value: str, other: str) -> str:
             "cells": value,
             "header": other,
         }
+    if rule == "duplicate_changed" and other:
+        return f"{text} " + gettext("First used in row %(row)s.") % {"row": other}
+    if rule == "name_invisible" and other:
+        return f"{text} ({other})"
     if rule == "quotes" and other:
         return f"{text} " + gettext("Everything up to row %(row)s was read as one row.") % {"row": other}
     return text
@@ -57,7 +61,9 @@ def describe_second_value(rule: str, value: str, other: str) -> str:
     """Return a note about one row in addition to the rule that it breaks; "" for most rules."""
     if not other:
         return ""
-    if rule == "duplicate":
+    if rule == "name_invisible":
+        return other
+    if rule in ("duplicate", "duplicate_changed"):
         return gettext("first used in row %(row)s") % {"row": other}
     if rule == "ragged":
         return gettext("%(cells)s cells, header: %(header)s") % {"cells": value, "header": other}

@@ -20,6 +20,7 @@ from console.jobs import kinds
 from console.jobs.encodings import ENCODING_NAMES
 from console.jobs.listing import item_columns
 from console.jobs.models import Item, Job, Secret
+from console.jobs.tables import tag_key
 from console.ui.links import connection_url
 from console.ui.tables import Column, Table
 
@@ -64,7 +65,12 @@ def _build_draft_context(request: CloudRequest, job: Job) -> dict[str, Any]:
     params = RegistrationParams.read(job)
     layout = params.file_layout
     can_choose = bool(params.headings or params.has_unknown_encoding) and job.parts.exists()
-    initial: dict[str, Any] = {**(layout.columns if layout else {}), "encoding": params.encoding}
+    initial: dict[str, Any] = {
+        **(layout.columns if layout else {}),
+        "encoding": params.encoding,
+        "separator": params.separator,
+    }
+    is_workbook = bool(layout.sheet) if layout else job.file_name.lower().endswith(".xlsx")
     valid = Item.objects.filter(job=job, outcome=Item.Outcome.PENDING).order_by("number")
     return {
         "rules": _list_rules(RULES, params.findings),
@@ -73,7 +79,9 @@ def _build_draft_context(request: CloudRequest, job: Job) -> dict[str, Any]:
         "layout": layout,
         "encoding": ENCODING_NAMES.get(layout.encoding, "") if layout else "",
         "preview": _build_preview(params).bind(request, valid[:5]),
-        "columns_form": ColumnsForm(params.headings, initial=initial) if can_choose else None,
+        "columns_form": ColumnsForm(params.headings, initial=initial, is_workbook=is_workbook)
+        if can_choose
+        else None,
         "tag_seconds": job.total / _TAGS_PER_SECOND,
         "row_count": job.total + job.skipped,
         "error_count": sum(finding["count"] for finding in params.findings.values()),
@@ -98,14 +106,19 @@ def _list_rules(texts: Mapping[str, Rule], findings: Mapping[str, dict[str, Any]
 
 
 def _list_columns(params: RegistrationParams) -> list[dict[str, Any]]:
-    """Return the columns of the file: their heading, and as what they are read."""
+    """Return the columns of the file: their heading, and as what they are read or why they are ignored."""
     layout = params.file_layout
     if layout is None:
         return []
     meanings = {index: COLUMNS.get(key, key) for key, index in layout.columns.items()}
     tags = {index: key for key, index in layout.tags.items()}
     return [
-        {"heading": heading, "meaning": meanings.get(index), "tag": tags.get(index)}
+        {
+            "heading": heading,
+            "meaning": meanings.get(index),
+            "tag": tags.get(index),
+            "is_repeated_tag": tag_key(heading) in layout.tags,
+        }
         for index, heading in enumerate(layout.header)
     ]
 

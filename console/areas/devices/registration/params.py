@@ -17,8 +17,8 @@ class RegistrationParams(JobParams):
     """A registration of devices in a product. The names are in a file, generated, or those of an earlier registration.
 
     `count`, `prefix`: the number of generated names, and their prefix. `chosen`: the columns of the file that a user chose
-    (key of a column → its index), `headless`: whether its first row is a device, `encoding`: the Python name of the encoding
-    that they chose, "" for none. `set_tags`: whether tags are set.
+    (key of a column → its index), `headless`: whether its first row is a device, `encoding`, `separator`: the Python name of the
+    encoding, and the separator, that they chose, "" for none. `set_tags`: whether tags are set.
     """
 
     product_key: str
@@ -29,6 +29,7 @@ class RegistrationParams(JobParams):
     chosen: dict[str, int] | None = None
     headless: bool = False
     encoding: str = ""
+    separator: str = ""
     set_tags: bool = False
     # What was found in the names: the layout of the file (`Layout.as_dict`), the cells of its first row if no column was
     # recognized, the number of empty rows, whether its text cannot be read, the findings and the doubts about valid

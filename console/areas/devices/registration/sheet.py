@@ -5,23 +5,25 @@ The rules are those of the platform, from the catalogue (BatchCheckDeviceNames).
 
 from __future__ import annotations
 
-import re
 import secrets
-import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import gettext_noop
 
 from console.jobs.tables import KnownColumn, Layout, Record, trim_cell
-from iot_client.catalogue import Parameter, operation
-from iot_client.catalogue.check import matches_pattern, measure_length
+from console.pages.device_names import (
+    NAME_COLUMN,
+    NAME_RULES,
+    check_limits,
+    check_name,
+    is_doubtful,
+    list_invisible,
+)
 
-NAME, NICKNAME = "name", "nickname"
+NAME, NICKNAME = NAME_COLUMN.key, "nickname"
 
 
 @dataclass(frozen=True)
@@ -33,23 +35,7 @@ class Rule:
 
 
 KNOWN_COLUMNS = (
-    KnownColumn(
-        NAME,
-        frozenset(
-            {
-                "devicename",
-                "name",
-                "device",
-                "deviceid",
-                "设备名称",
-                "设备名",
-                "名称",
-                "设备",
-                "设备名称devicename",
-            }
-        ),
-        missing=gettext_noop("No column has the heading “device name”. First row: %(row)s"),
-    ),
+    NAME_COLUMN,
     KnownColumn(
         NICKNAME,
         frozenset(
@@ -73,20 +59,14 @@ _NAME, _NICKNAME, _ROW = _("Device name"), _("Nickname"), _("Row")
 COLUMNS: dict[str, str | Promise] = {NAME: _NAME, NICKNAME: _NICKNAME}
 # The rules that a row can break.
 RULES = {
-    "name_missing": Rule(_NAME, _("The device name is missing.")),
-    "name_length": Rule(_NAME, _("The device name must have 4 to 32 characters.")),
-    "name_chars": Rule(
-        _NAME,
-        _("The device name can contain only English letters, digits and - _ @ . :"),
-    ),
-    "name_number": Rule(
-        _NAME, _("A spreadsheet shortened this number. Format the column as text and export it again.")
-    ),
-    "name_protected": Rule(
-        _NAME, _('A spreadsheet marked this name as text with \' or ="…". Remove the mark from the file.')
-    ),
-    "name_invisible": Rule(_NAME, _("The device name contains an invisible character. Type the name again.")),
+    **{rule: Rule(_NAME, text) for rule, text in NAME_RULES.items()},
     "duplicate": Rule(_NAME, _("Duplicate device name.")),
+    "duplicate_changed": Rule(
+        _NAME,
+        _(
+            "Duplicate device name. A spreadsheet may have turned different names into this number or date. Compare the rows with the original list."
+        ),
+    ),
     "nickname_length": Rule(
         _NICKNAME, _("The nickname must have 4 to 64 characters. A Chinese character counts as two.")
     ),
@@ -106,58 +86,11 @@ DOUBTS = {
 _EXAMPLES = 5
 _MAX_STORED_VALUE = 200  # characters of a value that are stored
 _MAX_STORED_CELL = 2000  # characters of a cell that a user has to correct
-# Spreadsheets write a long number with an exponent, and keep 15 of its digits. The shorter forms may be real names.
-_SHORTENED_NUMBER = re.compile(r"[0-9]+[.,][0-9]+[eE][+-]?[0-9]+|[0-9]+[eE][+-][0-9]+|[0-9]{15}0{3,}")
-_MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
-_DOUBTFUL = re.compile(
-    rf"[0-9]+e[0-9]+|[0-9]{{15}}0{{1,2}}|{_MONTH}-[0-9]{{1,4}}|[0-9]{{1,2}}-{_MONTH}(?:-[0-9]{{2,4}})?",
-    re.IGNORECASE | re.ASCII,
-)
-_PROTECTED = re.compile(r"'[^']*|=\"[^\"]*\"")
-
-
-@cache
-def _parameter(member: str) -> Parameter:
-    return operation("BatchCheckDeviceNames").parameters[f"DeviceNameList.N.{member}"]
-
-
-def _check_value(member: str, value: str, rule: str) -> str:
-    """Return the rule that `value` breaks, or ""."""
-    parameter = _parameter(member)
-    if not matches_pattern(parameter, value):
-        return f"{rule}_chars"
-    length = measure_length(value, parameter.count)
-    if length < (parameter.min_length or 0) or length > (parameter.max_length or length):
-        return f"{rule}_length"
-    return ""
-
-
-def check_name(value: str) -> str:
-    """Return the rule that a device name breaks, or ""."""
-    if not value:
-        return "name_missing"
-    if _SHORTENED_NUMBER.fullmatch(value):
-        return "name_number"
-    if _PROTECTED.fullmatch(value):
-        return "name_protected"
-    if any(unicodedata.category(character) in {"Cf", "Zs"} for character in value.replace(" ", "")):
-        return "name_invisible"
-    return _check_value("DeviceName", value, "name")
-
-
-def is_doubtful(name: str) -> bool:
-    """Return whether a valid name looks like a number or a date that a spreadsheet made of another name."""
-    return bool(_DOUBTFUL.fullmatch(name))
 
 
 def check_nickname(value: str) -> str:
     """Return the rule that a nickname breaks, or ""; it may be empty."""
-    return _check_value("DeviceNickname", value, "nickname") if value else ""
-
-
-def is_valid_name(value: str) -> bool:
-    """Return whether a text is a valid device name."""
-    return not check_name(value)
+    return check_limits("DeviceNickname", value, "nickname") if value else ""
 
 
 @dataclass(slots=True)
@@ -217,7 +150,8 @@ def parse_rows(records: Iterator[Record], layout: Layout, with_tags: bool) -> It
             (check_nickname(row.nickname), row.nickname),
         ):
             if problem:
-                row.findings.append((problem, clean_text(value), ""))
+                invisible = ", ".join(list_invisible(value)[:3]) if problem == "name_invisible" else ""
+                row.findings.append((problem, clean_text(value), invisible))
         row.cells = cells
         yield row
 
@@ -258,7 +192,8 @@ def mark_duplicates(
     for row in valid_rows:
         first = seen.setdefault(row.name, row.number)
         if first != row.number:
-            row.findings.append(("duplicate", row.name, str(first)))
+            rule = "duplicate_changed" if is_doubtful(row.name) else "duplicate"
+            row.findings.append((rule, row.name, str(first)))
 
 
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # without characters that look alike

@@ -19,6 +19,7 @@ from django.utils.translation import gettext_noop
 from console.areas.devices.registration import applications
 from console.areas.devices.registration.applications import Status
 from console.areas.devices.registration.params import RegistrationParams
+from console.areas.products import api as products_api
 from console.jobs import delays
 from console.jobs.kinds import StepResult
 from console.jobs.models import Event, Item, Job
@@ -126,10 +127,8 @@ def sort_rejected_names(work: Work) -> StepResult:
     long as some existing names are found. Names that are rejected although none of them exists are invalid.
     """
     rejected: dict[str, str] = dict(work.data.get("rejected") or {})
-    batch = list(rejected)[: _MAX_EXISTING_CALLS * applications.MAX_DETAILS]
-    exists: set[str] = set()
-    for names in _split_names(batch, applications.MAX_DETAILS):
-        exists |= applications.find_existing_names(work.gateway, _product_key(work), names)
+    batch = list(rejected)[: _MAX_EXISTING_CALLS * products_api.MAX_DETAILS]
+    exists = products_api.find_devices(work.gateway, _product_key(work), batch)
     remaining = {name: message for name, message in rejected.items() if name not in set(batch)}
     absent = dict(work.data.get("absent") or {}) | {n: rejected[n] for n in batch if n not in exists}
     existing = work.data.get("existing", 0) + len(exists)

@@ -122,7 +122,8 @@ def columns(request: CloudRequest, job: int) -> HttpResponse:
     """Read a draft's file again with the columns that the user chose."""
     record = find_registration(request, job)
     require_job_rights(request, REGISTER_KIND)
-    form = ColumnsForm(RegistrationParams.read(record).headings, request.POST)
+    params = RegistrationParams.read(record)
+    form = ColumnsForm(params.headings, request.POST, initial={"separator": params.separator})
     if not form.is_valid():
         messages.error(request, _("Select the column with the device names."))
     elif not job_actions.reread_file(record, **form.read_columns()):

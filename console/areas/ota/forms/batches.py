@@ -15,8 +15,9 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from console.areas.ota import api, rules
-from console.areas.ota.forms.lists import decode_text, parse_device_names, parse_versions
+from console.areas.ota.forms.lists import parse_versions
 from console.areas.ota.forms.packages import PLAIN
+from console.pages.device_names import NameList, SelectedNames, read_list, read_text
 from console.ui.fields import MomentField
 from console.ui.forms import FileWidget
 from console.ui.statuses import status
@@ -217,8 +218,10 @@ class StaticBatchForm(StrategyForm):
     list_file = forms.FileField(
         label=_("Name list file"),
         required=False,
-        widget=FileWidget(accept=".csv,.txt", max_bytes=api.MAX_LIST_BYTES),
-        help_text=_("Text or CSV file with one name per row. Up to 10,000 names and 5 MB."),
+        widget=FileWidget(accept=".csv,.txt,.xlsx", max_bytes=api.MAX_LIST_BYTES),
+        help_text=_(
+            "Text, CSV or Excel file (.xlsx): one name per row, or a table with a “device name” column, like an export of devices. Up to 10,000 names and 5 MB."
+        ),
     )
     group = forms.CharField(label=_("Group"), required=False, widget=forms.Select())
     start = MomentField(
@@ -256,27 +259,27 @@ class StaticBatchForm(StrategyForm):
         """Return the versions without duplicates. Raises ValidationError."""
         return parse_versions(str(self.cleaned_data["source_versions"]))
 
-    def clean_list_file(self) -> tuple[str, ...]:
+    def clean_list_file(self) -> NameList:
         """Return the device names in the file. Raises ValidationError."""
         file: UploadedFile[bytes] | None = self.cleaned_data["list_file"]
         if file is None:
-            return ()
+            return NameList()
         if (file.size or 0) > api.MAX_LIST_BYTES:
             raise forms.ValidationError(_("The file is too large. The limit is 5 MB."))
-        names = parse_device_names(decode_text(file.read()))
-        if not names:
+        listed = read_list(file.read())
+        if not listed.names:
             raise forms.ValidationError(_("The file contains no device names."))
-        return names
+        return listed
 
-    def clean_names(self) -> tuple[str, ...]:
+    def clean_names(self) -> NameList:
         """Return the names in the text field. Raises ValidationError."""
-        return parse_device_names(str(self.cleaned_data["names"]))
+        return read_text(str(self.cleaned_data["names"]))
 
     def clean(self) -> dict[str, Any]:
         """Check the target and the schedule."""
         cleaned = super().clean()
-        names = dict.fromkeys([*cleaned.get("names", ()), *cleaned.get("list_file", ())])
-        cleaned["all_names"] = tuple(names)
+        lists = [cleaned.get(field, NameList()) for field in ("names", "list_file")]
+        cleaned["all_names"] = tuple(dict.fromkeys(name for listed in lists for name in listed.names))
         batch_target = self.build_target()
         if "list_file" not in self.errors:
             self.add_problems(rules.check_target(batch_target))
@@ -341,13 +344,14 @@ class DynamicBatchForm(StrategyForm):
         return cleaned
 
 
-class VerifyForm(forms.Form):
-    """Verification of a package on a few devices."""
+class VerifyForm(SelectedNames):
+    """Verification of a package on a few devices, selected in search results or typed."""
 
     names = forms.CharField(
         label=_("Device names"),
-        widget=forms.Textarea(attrs={"rows": 5, **PLAIN}),
-        help_text=_("1 to 10 devices of the product, one name per line."),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3, **PLAIN}),
+        help_text=_("Names of further devices, one per line. 1 to 10 devices in total."),
     )
     timeout = forms.IntegerField(
         label=_("Timeout (minutes)"),
@@ -362,9 +366,10 @@ class VerifyForm(forms.Form):
 
     def clean_names(self) -> tuple[str, ...]:
         """Return 1 to 10 names. Raises ValidationError."""
-        names = parse_device_names(str(self.cleaned_data["names"]))
+        typed = read_text(str(self.cleaned_data["names"])).names
+        names = tuple(dict.fromkeys([*self.selected_names, *typed]))
         if not 1 <= len(names) <= api.MAX_VERIFY_NAMES:
-            raise forms.ValidationError(_("Enter 1 to 10 device names."))
+            raise forms.ValidationError(_("Select or enter 1 to 10 devices."))
         return names
 
 

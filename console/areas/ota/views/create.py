@@ -22,11 +22,17 @@ from console.areas.groups import api as groups_api
 from console.areas.ota import api, batches
 from console.areas.ota.details import build_review_details
 from console.areas.ota.forms.batches import DynamicBatchForm, StaticBatchForm, StrategyForm
-from console.areas.ota.views.submission import create_once, form_status
+from console.areas.ota.views.submission import (
+    MAX_LOOKED_UP,
+    create_once,
+    form_status,
+    refuse_unknown_devices,
+)
 from console.connections.approval import needs_approval
 from console.connections.gateway import Gateway
 from console.connections.http import CloudRequest
 from console.connections.submissions import new_token
+from console.pages.device_names import NameList
 from console.ui.forms import FORM_REFUSED, ConfirmForm
 from console.ui.uploads import accepts_file
 from iot_client.errors import CloudError
@@ -100,6 +106,9 @@ def _show_step(request: CloudRequest, package_id: str, kind: _Kind[FormType]) ->
         return _render_form(request, package, kind, form, token, error)
 
     if step in ("summary", "send") and form.is_valid():
+        names = kind.list_names(form)
+        if step == "summary" and names and refuse_unknown_devices(request, package, form, names):
+            return show_error(None, token)
         size = kind.read_size(request.gateway, package, form)
         typed = request.POST if step == "send" else None
         confirmation = (
@@ -151,6 +160,8 @@ def _render_review(
         "is_dynamic": kind is _DYNAMIC,
         "batch_target": form.build_target() if isinstance(form, StaticBatchForm) else None,
         "source_versions": form.cleaned_data.get("source_versions", ()),
+        "name_columns": _list_name_columns(form),
+        "looked_up": MAX_LOOKED_UP,
         "size": size,
         "details": build_review_details(
             form.build_strategy(), form.cleaned_data.get("start"), form.cleaned_data.get("finish")
@@ -169,6 +180,12 @@ def _render_review(
     return render(
         request, "areas/ota/batch_summary.html", context, status=FORM_REFUSED if is_refused else 200
     )
+
+
+def _list_name_columns(form: StrategyForm) -> list[NameList]:
+    """Return the lists of names that were read from the column of a table."""
+    lists = [form.cleaned_data.get(field) for field in ("names", "list_file") if field in form.fields]
+    return [listed for listed in lists if listed and listed.heading]
 
 
 def _read_values(request: CloudRequest, form: forms.Form) -> dict[str, Any]:

@@ -98,7 +98,10 @@ def _build_details(package: api.Package) -> list[DetailItem]:
 @accepts_file(api.MAX_PACKAGE_BYTES, lambda request: request.gateway.require(api.UPLOAD, api.CREATE_PACKAGE))
 @require_http_methods(["GET", "HEAD", "POST"])
 def create_package(request: CloudRequest) -> HttpResponseBase:
-    """Upload a file to the platform's store and create a package from it, once per form. 2 calls and the upload."""
+    """Upload a file to the platform's store and create a package from it, once per form. 2 calls and the upload.
+
+    With `?check=`, the form with the first bytes of the file is only checked: status 204, or the form with its errors.
+    """
     request.gateway.require(api.UPLOAD, api.CREATE_PACKAGE)
     token = request.POST.get("token", "") or new_token()
     error: CloudError | None = None
@@ -112,6 +115,8 @@ def create_package(request: CloudRequest) -> HttpResponseBase:
         products=products,
     )
     if is_submitted and form.is_valid():
+        if "check" in request.GET:
+            return HttpResponse(status=204)
         new_package, file = form.build_package(), form.cleaned_data["file"]
         try:
             package_id = submit_once(

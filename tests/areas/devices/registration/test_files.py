@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
+from django.conf import settings
+from django.contrib.staticfiles import finders
 
 from console.jobs.models import Item, Job, Part
 from tests.areas.devices.registration.names import CHINESE, NAMES, read_names
@@ -145,8 +150,7 @@ def test_a_selected_encoding_that_is_wrong_is_reported_and_can_be_changed(upload
         (b"\xef\xbb\xbf", "The file is empty."),
         (b"DeviceName\n", "The file has a header but no devices."),
         (b"DeviceName\n\n,,\n", "The file has a header but no devices."),
-        (b"PK\x03\x04" + b"\x00\x14" * 500, "This is an Excel workbook"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\x00" * 500, "This is an old Excel workbook"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\x00" * 500, "This is an old or encrypted Excel workbook"),
         (b"%PDF-1.7\n", "This is a PDF file"),
         (b"\x1f\x8b\x08" + b"\x00" * 20, "This file is compressed"),
         (bytes(range(256)) * 40, "This is not a text file."),
@@ -337,3 +341,14 @@ def test_the_form_reports_missing_values_and_keeps_the_input(org, sign_in, produ
     assert page.status_code == 422
     assert "less than or equal to 100000" in page_text(page)
     assert "Use only English letters" in page_text(page)
+
+
+def test_the_template_has_the_headings_that_are_read(org, sign_in, upload_registration):
+    page = sign_in("operator").get(org.url("devices/registrations/new/")).content.decode()
+    address = re.search(r'href="([^"]+)" download="device-list.csv"', page)[1]
+    template = Path(finders.find(address.removeprefix(settings.STATIC_URL))).read_bytes()
+    page = page_text(upload_registration(template + b"lamp-0001,Lamp_1,north\r\n"))
+    assert "1 device can be registered" in page
+    assert "ignored" not in page
+    item = Item.objects.get()
+    assert (item.key, item.label, item.data) == ("lamp-0001", "Lamp_1", {"tags": {"site": "north"}})

@@ -147,3 +147,52 @@ def test_the_job_that_collected_secrets_leads_to_their_download(org, sign_in, up
     assert address not in owner.get(org.url(f"jobs/{collecting.pk}/")).content.decode()
     run_job(collecting)
     assert address in owner.get(org.url(f"jobs/{collecting.pk}/")).content.decode()
+
+
+def reread(org, sign_in, **choices):
+    """Read the file of the only job again, and return its page."""
+    job = Job.objects.get()
+    browser = sign_in("operator")
+    form = {"name": "0", "nickname": "", "encoding": "", "separator": "", **choices}
+    return browser.post(org.url(f"devices/registrations/{job.pk}/columns/"), form, follow=True)
+
+
+def test_a_file_is_read_again_with_the_separator_that_the_user_selects(org, sign_in, upload_registration):
+    page = upload_registration(b"DeviceName|SN;Nickname\nlamp-0001|7;Lamp_1\nlamp-0002|8;Lamp_2\n")
+    assert "No column has the heading" in page_text(page), "both separators look right"
+    page = reread(org, sign_in, separator="|")
+    assert "2 devices can be registered" in page_text(page)
+    assert '<option value="|" selected>' in page.content.decode()
+
+
+def test_of_two_columns_of_names_the_user_selects_one(org, sign_in, upload_registration):
+    page = upload_registration(b"DeviceName,DeviceID\nlamp-0001,1001\n")
+    assert "Two columns have the same meaning" in page_text(page)
+    assert "Column 2: DeviceID" in page_text(page)
+    page = reread(org, sign_in, name="1")
+    assert Item.objects.get().key == "1001"
+
+
+def test_the_review_says_why_a_column_is_ignored(upload_registration):
+    page = page_text(upload_registration(b"name,tag:site,tag:site,,note\nlamp-0001,north,south,x,y\n"))
+    assert "tag:site ignored: an earlier column has this tag" in page
+    assert "– ignored: no heading" in page
+    assert "note ignored" in page
+    assert Item.objects.get().data == {"tags": {"site": "north"}}
+
+
+def test_an_invisible_character_is_named(upload_registration):
+    page = page_text(upload_registration("name\nlamp\u200b-0001\nlamp-0002\n".encode()))
+    assert "U+200B ZERO WIDTH SPACE" in page
+
+
+def test_equal_numbers_that_a_spreadsheet_may_have_made_are_not_called_plain_duplicates(upload_registration):
+    page = page_text(upload_registration(b"name\n1E12\n1E12\nlamp-0001\nlamp-0001\n"))
+    assert "A spreadsheet may have turned different names into this number or date." in page
+    assert "first used in row 2" in page
+    assert [
+        item.data["findings"][0][0] for item in Item.objects.filter(outcome="skipped").order_by("number")
+    ] == [
+        "duplicate_changed",
+        "duplicate",
+    ]
