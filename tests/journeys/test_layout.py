@@ -189,7 +189,14 @@ def test_text_has_a_contrast_of_4_5_to_1_and_borders_of_controls_3_to_1(theme, o
         for ground in ("--fd-surface", "--fd-page", "--tblr-bg-forms"):
             assert me.page.evaluate(CONTRAST, [name, ground]) >= 3, (name, ground)
     for name in ("--fd-text", "--fd-muted-solid", "--fd-accent-text", "--fd-bad"):
-        for ground in ("--fd-surface", "--fd-page", "--fd-sunken", "--tblr-bg-forms", "--tblr-code-bg"):
+        for ground in (
+            "--fd-surface",
+            "--fd-page",
+            "--fd-sunken",
+            "--fd-disabled",
+            "--tblr-bg-forms",
+            "--tblr-code-bg",
+        ):
             assert me.page.evaluate(CONTRAST, [name, ground]) >= 4.5, (name, ground)
     controls = me.page.locator(
         "#content :is(.form-control, .form-select, .btn:not(.btn-primary, .btn-ghost))"
