@@ -220,17 +220,3 @@ def test_every_object_shows_its_state_in_the_same_strip(open_browser_as):
         strip = me.page.locator(".fd-page-lead > *")
         assert strip.evaluate_all("all => all.map(one => one.className)") == ["fd-summary"], path
         assert strip.locator("dt").count() >= 2, path
-
-
-def test_the_devices_of_a_batch_come_before_its_settings_on_a_phone(open_browser_as):
-    me = open_browser_as()
-    [batch, *_] = list_links(
-        me.page, f"{me.base}/demo/sandbox/ota/batches/", r"/demo/sandbox/ota/batches/(?!new)\w+/"
-    )
-    me.page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
-    me.page.goto(me.base + batch)
-    tops = {
-        name: me.page.get_by_role("heading", name=name, exact=True).bounding_box()["y"]
-        for name in ("Devices", "Settings")
-    }
-    assert tops["Devices"] < tops["Settings"]
