@@ -59,7 +59,7 @@ class ListPage(Generic[Row, Filters]):
     `read(gateway, filters, position)` reads one page. `read_all(gateway, query)` yields all rows that match the query of the
     URL, page by page, for the export. `filters(request)` makes the filter form. `operation` is the call that a button opens
     in the explorer, with `parameters`. `empty` is shown when there are no rows; its button is `create`. `size` is the number
-    of rows a page unless the user chose another.
+    of rows a page unless the user chose another. `lead` is a sentence below the title.
     """
 
     title: Text
@@ -72,6 +72,7 @@ class ListPage(Generic[Row, Filters]):
     read_all: Callable[[Gateway, QueryDict], Iterable[Row]] | None = None
     create: CreateLink | None = None
     size: int = 25
+    lead: Text = ""
 
     def show(self, request: CloudRequest) -> HttpResponseBase:
         """Show a page of the list; with `?format=csv`, download all matching rows. htmx gets only the rows."""
@@ -90,6 +91,7 @@ class ListPage(Generic[Row, Filters]):
         create_url = self._create_url(request)
         context = {
             "title": self.title,
+            "lead": self.lead,
             "table": self.table.bind(
                 request,
                 part.rows,

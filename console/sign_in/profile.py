@@ -9,24 +9,17 @@ from functools import lru_cache
 from typing import Any, ClassVar
 
 from django import forms
-from django.conf import settings
 from django.contrib import messages
-from django.http import HttpResponse, HttpResponseBase
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods
 
 from console.accounts.http import UserRequest
 from console.accounts.models import Team, User
-from console.accounts.personal_data import write_personal_data
 from console.audit.records import Origin, record_action
-from console.sign_in.audit_records import record_event
-from console.sign_in.cleanup import LOG_RETENTION_DAYS
-from console.sign_in.reauthentication import ReauthenticationNeeded, is_recently_authenticated
 from console.ui.context import THEME_COOKIE
-from console.ui.csv import Download
 from console.ui.forms import FORM_REFUSED
 
 
@@ -102,32 +95,3 @@ def profile(request: UserRequest) -> HttpResponse:
     memberships = user.memberships.select_related("team").order_by("team__name")
     context = {"form": form, "memberships": memberships}
     return render(request, "sign_in/profile.html", context, status=FORM_REFUSED if form.errors else 200)
-
-
-@require_safe
-def download_data(request: UserRequest) -> HttpResponseBase:
-    """Send what the console stores about the user, as a JSON file."""
-    if not is_recently_authenticated(request):
-        raise ReauthenticationNeeded(reverse("sign_in:stored-data"))
-    record_event(request, request.user, "profile.download")
-    return Download(
-        write_personal_data(request.user), "fleetdesk-personal-data.json", content_type="application/json"
-    )
-
-
-@require_safe
-def stored_data(request: UserRequest) -> HttpResponse:
-    """Tell the user what the console stores about them, why, for how long, and who can see it."""
-    teams = Team.objects.filter(memberships__user=request.user).order_by("name")
-    context = {
-        "idle_seconds": settings.SESSION_IDLE_MINUTES * 60,
-        "session_seconds": settings.SESSION_ABSOLUTE_HOURS * 3600,
-        "sign_in_days": LOG_RETENTION_DAYS,
-        "job_days": settings.JOBS_KEEP_DAYS,
-        # In days; 0: forever.
-        "audit_periods": [
-            *teams.values_list("name", "audit_keep_days"),
-            (gettext("Records without a team, or of a deleted team"), settings.AUDIT_KEEP_DAYS),
-        ],
-    }
-    return render(request, "sign_in/stored_data.html", context)

@@ -14,7 +14,7 @@ from django.db.models import F
 from django.db.models.expressions import Expression, OrderBy
 from django.http import HttpRequest, QueryDict
 from django.utils.functional import Promise, cached_property
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
@@ -36,8 +36,8 @@ class Column(Generic[Row]):
     """One column. The value of a cell is `value(row)`, by default the attribute or key named `key`.
 
     `kind` sets the format: text, phrase (a few words without a line break), number, bytes, time, exact_time (with seconds),
-    relative_time, code, operation (code that may wrap between its words), status (of the kind `status`). `template` renders the
-    cell instead, with `row` and `value`. `link(request, row)` adds a link, or none if it is "". `primary` marks the column that names the row: it stays
+    relative_time, code, operation (code that may wrap between its words), path (code that wraps after its slashes), status (of
+    the kind `status`). `template` renders the cell instead, with `row` and `value`. `link(request, row)` adds a link, or none if it is "". `primary` marks the column that names the row: it stays
     visible when the table scrolls and is the title of the card; a click anywhere on the row opens its link. `sort`: the list can
     be sorted by it; the database sorts by the field `key`, or by the field or expression given here. `hidden`: not shown by
     default. `narrow=False`: not part of the card, and left out if the table does not fit a tablet. `csv` returns the exported
@@ -241,12 +241,20 @@ def format_value(kind: str, status: str, value: Any) -> str | SafeString:
         return format_html("<code>{}</code>", value)
     if kind == "operation":
         return mark_safe(f"<code>{split_words(escape(str(value)))}</code>")  # noqa: S308
+    if kind == "path":
+        return format_html("<code>{}</code>", split_path(str(value)))
     return str(value)
 
 
 def split_words(operation: str) -> str:
     """The name of an operation, as HTML that may wrap before each of its words."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "<wbr>", operation)
+
+
+def split_path(path: str) -> SafeString:
+    """A path as HTML that wraps after its slashes."""
+    parts = re.findall(r"/?[^/]+/?|/+", path)
+    return format_html_join("", '<span class="fd-path-part">{}</span>', ((part,) for part in parts))
 
 
 @dataclass
@@ -268,6 +276,7 @@ class BoundColumn(Generic[Row]):
             "fd-wide-only": not plain.narrow,
             "fd-phrase": plain.kind == "phrase",
             "fd-state": plain.kind == "status",
+            "fd-path": plain.kind == "path",
         }
         return " ".join(name for name, applies in classes.items() if applies)
 

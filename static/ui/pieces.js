@@ -1,4 +1,4 @@
-// Copy buttons and relative times.
+// Copy buttons, relative times, and rows of tabs.
 const texts = document.getElementById("fd-texts").dataset;
 const polite = document.getElementById("fd-polite");
 
@@ -52,3 +52,13 @@ function updateTimes() {
 }
 setInterval(updateTimes, 30000);
 document.addEventListener("visibilitychange", updateTimes);
+
+// The current tab is in view, also in a row that is wider than the screen.
+function showCurrentTab() {
+  for (const tab of document.querySelectorAll(".fd-tabs > :is([aria-current], [aria-pressed=true])")) {
+    const row = tab.parentElement;
+    row.scrollLeft += tab.getBoundingClientRect().right - row.getBoundingClientRect().right + 48;
+  }
+}
+showCurrentTab();
+document.addEventListener("htmx:afterSettle", showCurrentTab);

@@ -117,7 +117,7 @@ def test_the_code_follows_the_form_and_the_response_stays(open_page):
     page = open_page("explorer/QueryProductList/?CurrentPage=1&PageSize=7")
     page.click("#ex-send")
     page.wait_for_selector("#ex-sent")
-    page.click(".ex-language:has-text('Python')")
+    page.click(".ex-languages button:has-text('Python')")
     expect(page.locator("#ex-code pre")).to_contain_text("page_size=7")
     page.fill("[name=PageSize]", "9")
     page.focus("[name=CurrentPage]")
@@ -135,11 +135,11 @@ def test_a_change_while_the_code_of_another_language_is_loading_is_not_lost(open
         route.continue_()
 
     page.route("**/explorer/QueryProductList/", delay, times=1)
-    page.click(".ex-language:has-text('Java')")
+    page.click(".ex-languages button:has-text('Java')")
     page.fill("[name=PageSize]", "9")
     page.focus("[name=CurrentPage]")
     expect(page.locator("#ex-code pre")).to_contain_text("setPageSize(9)")
-    expect(page.locator(".ex-language[aria-pressed=true]")).to_have_text("Java")
+    expect(page.locator(".ex-languages [aria-pressed=true]")).to_have_text("Java")
 
 
 def test_a_delete_request_requires_typing_its_name(open_page, org):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -67,3 +68,10 @@ class BrowserUser:
         with self.page.expect_download() as waiting:
             self.page.locator(f'a[href*="{path_pattern}"]').first.click()
         return Path(waiting.value.path()).read_text(encoding="utf-8-sig")
+
+
+def list_links(page: Page, address: str, pattern: str) -> list[str]:
+    """The paths that a page links to and that match the pattern, in order."""
+    page.goto(address)
+    found = page.eval_on_selector_all("main a", "all => all.map(a => a.getAttribute('href') || '')")
+    return list(dict.fromkeys(href for href in found if re.fullmatch(pattern, href)))

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.browser import NARROW, WIDE, Inspector
+from tests.journeys.browser_user import list_links
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.timeout(420)]
-
-
-def list_links(page: Page, address: str, pattern: str) -> list[str]:
-    """The paths that a page links to and that match the pattern, in order."""
-    page.goto(address)
-    found = page.eval_on_selector_all("main a", "all => all.map(a => a.getAttribute('href') || '')")
-    return list(dict.fromkeys(href for href in found if re.fullmatch(pattern, href)))
 
 
 def list_addresses(page: Page, base: str) -> list[str]:

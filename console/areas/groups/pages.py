@@ -10,6 +10,9 @@ from console.areas.groups.forms import TagForm
 from console.pages.detail import Detail, TabPage
 from console.pages.tags import TagPages
 from console.ui.links import connection_url
+from console.ui.pieces import DetailItem
+
+_LEVEL_LABELS = {1: _("Group"), 2: _("Subgroup"), 3: _("Second-level subgroup")}
 
 GROUP: Detail[GroupDetail] = Detail(
     tabs=(
@@ -29,6 +32,10 @@ GROUP: Detail[GroupDetail] = Detail(
     actions=(actions.EDIT, actions.DELETE),
     parents=lambda request, group: [
         (parent.name, connection_url(request, "groups:detail", parent.id)) for parent in group.path
+    ],
+    summary=lambda request, group: [
+        DetailItem(_("Level"), _LEVEL_LABELS.get(group.depth, str(group.depth))),
+        DetailItem(_("Group ID"), group.id, kind="code", copy=True),
     ],
     layout="areas/groups/group.html",
 )

@@ -171,8 +171,9 @@ def _build_stats(request: CloudRequest, found: Overview) -> list[tuple[str, ...]
     devices_url = connection_url(request, "groups:devices", found.detail.id)
     return [
         build(gettext("Devices"), "total", "cpu", devices_url),
-        build(gettext("Activated"), "activated", "bolt"),
         build(gettext("Online"), "online", "wifi", tone="good"),
+        build(gettext("Offline"), "offline", "wifi-off"),
+        build(gettext("Not activated"), "not_activated", "circle-dashed"),
     ]
 
 
@@ -217,13 +218,9 @@ def group_rights(request: CloudRequest, group: api.GroupDetail) -> dict[str, boo
 
 def _build_details(group: api.GroupDetail) -> list[DetailItem]:
     return [
-        DetailItem(_("Group ID"), group.id, "code", copy=True),
+        DetailItem(_("Description"), group.description, wide=True),
         DetailItem(_("Created"), group.created, "time"),
-        DetailItem(_("Level"), _LEVEL_LABELS.get(group.depth, str(group.depth))),
     ]
-
-
-_LEVEL_LABELS = {1: _("Group"), 2: _("Subgroup"), 3: _("Second-level subgroup")}
 
 
 def _build_empty(request: CloudRequest, group: api.GroupDetail) -> Empty:

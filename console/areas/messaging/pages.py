@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from console.areas.messaging import actions, api
@@ -21,7 +20,7 @@ from console.ui.tables import Empty
 def _read_products(gateway: Gateway, filters: ProductFilters, position: Position) -> Slice[Product]:
     product_filter = products_api.ProductFilter(filters.values.get("q", ""))
     page = products_api.list_products(gateway, product_filter, page=position.page, size=position.size)
-    return Slice(page.products, page.total, gettext("Select a product to see its topic categories."))
+    return Slice(page.products, page.total)
 
 
 LIST: ListPage[Product, ProductFilters] = ListPage(
@@ -35,6 +34,7 @@ LIST: ListPage[Product, ProductFilters] = ListPage(
         "packages",
     ),
     operation="QueryProductList",
+    lead=_("Select a product to see its topic categories."),
 )
 
 CATEGORY: Detail[TopicCategory] = Detail(

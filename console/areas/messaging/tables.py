@@ -39,7 +39,7 @@ CATEGORIES: Table[TopicCategory] = Table(
     caption=_("Topic categories"),
     columns=[
         Column("short_name", _("Name"), primary=True, sort=True),
-        Column("topic", _("Topic"), kind="code", copy=True, sort=True),
+        Column("topic", _("Topic"), kind="path", copy=True, sort=True),
         _PERMISSION,
         _DESCRIPTION,
         Column("id", _("ID"), kind="code", copy=True, hidden=True),
@@ -62,7 +62,7 @@ def build_device_table(name: str) -> Table[TopicCategory]:
             "topic",
             _("Topic"),
             value=lambda category: category.topic_of(name),
-            kind="code",
+            kind="path",
             copy=True,
             sort=True,
         ),
@@ -77,7 +77,13 @@ def _build_route_table(end: str, label: str | Promise, caption: str | Promise) -
     topic: Callable[[Route], str] = lambda route: getattr(route, end)  # noqa: E731
     device: Callable[[Route], tuple[str, str]] = lambda route: parse_topic(topic(route)) or ("", "")  # noqa: E731
     columns: list[Column[Route]] = [
-        Column(end, label, primary=True, link=lambda request, route: build_routes_url(request, topic(route))),
+        Column(
+            end,
+            label,
+            kind="path",
+            primary=True,
+            link=lambda request, route: build_routes_url(request, topic(route)),
+        ),
         Column(
             "device",
             _("Device"),

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
@@ -84,7 +85,17 @@ def routes(request: CloudRequest) -> HttpResponse:
             targets, sources = api.list_routes(request.gateway, topic)
     except CloudError as raised:
         error = raised
-    none = Empty(_("No routes"), _("A route forwards the messages of a topic to another topic."), "share")
+    may_create = request.gateway.allows(CREATE_ROUTES.operation)
+    none = Empty(
+        _("No routes"),
+        _("A route forwards the messages of a topic to another topic."),
+        "share",
+        f"{connection_url(request, 'messaging:create-routes')}?{urlencode({'topic': topic})}"
+        if may_create
+        else "",
+        _("Create routes"),
+        dialog=True,
+    )
     context = {
         "topic": topic,
         "problem": problem,
@@ -92,7 +103,7 @@ def routes(request: CloudRequest) -> HttpResponse:
         "device": None if error else api.parse_topic(topic),
         "targets": replace(TARGETS, actions=ROUTE_BULK.buttons()).bind(request, targets, empty=none),
         "sources": replace(SOURCES, actions=ROUTE_BULK.buttons()).bind(request, sources, empty=none),
-        "may_create": request.gateway.allows(CREATE_ROUTES.operation),
+        "may_create": may_create,
     }
     return render(
         request, "areas/messaging/routes.html", context, status=http_status(error) if error else 200

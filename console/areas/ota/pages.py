@@ -10,9 +10,11 @@ from console.areas.ota.forms.filters import PackageFilter
 from console.areas.ota.records import BatchDetail, Module, Package
 from console.areas.ota.tables import PACKAGES, name_batch
 from console.connections.gateway import Gateway
+from console.connections.http import CloudRequest
 from console.pages.detail import Detail, TabPage
 from console.pages.lists import CreateLink, ListPage, Position, Slice
 from console.ui.links import connection_url
+from console.ui.pieces import DetailItem
 from console.ui.tables import Empty
 
 
@@ -41,6 +43,18 @@ LIST: ListPage[Package, PackageFilter] = ListPage(
     create=CreateLink("ota:create-package", _("Create package"), api.CREATE_PACKAGE),
 )
 
+
+def _build_package_summary(request: CloudRequest, package: Package) -> list[DetailItem]:
+    items = [
+        DetailItem(_("Status"), package.status, kind="status", status="package"),
+        DetailItem(_("Version"), package.version, kind="code"),
+    ]
+    if package.product_key:
+        url = connection_url(request, "products:detail", package.product_key)
+        items.append(DetailItem(_("Product"), package.product_name or package.product_key, url=url))
+    return items
+
+
 PACKAGE: Detail[Package] = Detail(
     tabs=(TabPage("package", _("Package"), "ota:package"),),
     read=api.get_package,
@@ -54,6 +68,7 @@ PACKAGE: Detail[Package] = Detail(
     actions=(actions.DELETE_PACKAGE,),
     target=lambda package: package.name,
     waiting=lambda package: package.id,
+    summary=_build_package_summary,
 )
 
 
@@ -78,6 +93,10 @@ MODULE: Detail[Module] = Detail(
 )
 
 
+def _build_package_url(request: CloudRequest, detail: BatchDetail) -> str:
+    return connection_url(request, "ota:package", detail.batch.package_id)
+
+
 BATCH: Detail[BatchDetail] = Detail(
     tabs=(TabPage("batch", _("Batch"), "ota:batch"),),
     read=api.get_batch,
@@ -90,9 +109,15 @@ BATCH: Detail[BatchDetail] = Detail(
     parameters=("JobId",),
     actions=(actions.MONITOR_BATCH, actions.STOP_BATCH, actions.CANCEL_BATCH),
     parents=lambda request, detail: [
-        (
+        (detail.package_name or detail.batch.package_id, _build_package_url(request, detail))
+    ],
+    summary=lambda request, detail: [
+        DetailItem(_("Status"), detail.batch.status, kind="status", status="batch"),
+        DetailItem(
+            _("Package"),
             detail.package_name or detail.batch.package_id,
-            connection_url(request, "ota:package", detail.batch.package_id),
-        )
+            url=_build_package_url(request, detail),
+        ),
+        DetailItem(_("Batch ID"), detail.batch.id, kind="code", copy=True),
     ],
 )

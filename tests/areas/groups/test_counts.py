@@ -42,7 +42,7 @@ def test_the_overview_counts_the_devices_of_all_groups_below(members, org, sign_
 
 def test_a_group_without_subgroups_shows_one_number(members, org, sign_in):
     text = page_text(sign_in("viewer").get(org.url(f"groups/{members['leaf']}/")))
-    assert "Devices 3 Activated" in text
+    assert "Devices 3 Online" in text
     assert "direct" not in text
 
 

@@ -105,9 +105,9 @@ def test_a_tile_leads_to_the_devices_with_its_status(sample, org, sign_in):
     assert {task.status for task in failed} == {"FAILED"}
 
 
-def test_the_settings_of_a_batch_stand_before_its_devices(sample, org, sign_in):
+def test_the_devices_of_a_batch_come_before_its_settings(sample, org, sign_in):
     text = sign_in("viewer").get(org.url(f"ota/batches/{sample['IN_PROGRESS']}/")).content.decode()
-    assert text.index('id="policy-title"') < text.index('id="tasks-title"')
+    assert text.index('id="tasks-title"') < text.index('id="policy-title"')
 
 
 @pytest.mark.parametrize("role", ["viewer", "operator"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.contrib.messages import get_messages
 
@@ -62,6 +64,16 @@ def test_the_overview_shows_details_counts_and_tags(product, org, sign_in):
     for part in (product, "Harbor_Lamp", "Developing", "Alink JSON", "quay", "north"):
         assert part in text
     assert "Not activated" in text
+
+
+def test_the_figures_of_the_overview_add_up(product, org, sign_in):
+    for number in range(3):
+        devices_api.register_device(org.gateway(), product, name=f"lamp-{number}")
+    page = sign_in("viewer").get(org.url(f"products/{product}/")).content.decode()
+    figures = re.findall(r'class="fd-stat-value">(\d+)<', page)
+    labels = re.findall(r'class="stretched-link"[^>]*>([^<]+)</a>', page)
+    assert labels == ["Devices", "Online", "Offline", "Not activated"]
+    assert int(figures[0]) == sum(map(int, figures[1:])) == 3
 
 
 def test_the_overview_is_shown_when_counts_or_tags_cannot_be_read(product, org, sign_in, emulator):

@@ -78,7 +78,6 @@ def package_detail(request: CloudRequest, package_id: str) -> HttpResponse:
 def _build_details(package: api.Package) -> list[DetailItem]:
     items = [
         DetailItem(_("Package ID"), package.id, "code", copy=True),
-        DetailItem(_("Version"), package.version, "code"),
         DetailItem(_("Module"), package.module),
         DetailItem(
             _("Type"),
@@ -91,7 +90,7 @@ def _build_details(package: api.Package) -> list[DetailItem]:
         DetailItem(_("Modified"), package.modified, "time"),
     ]
     if not package.delta and package.source_version:
-        items.insert(4, DetailItem(_("Source version"), package.source_version, "code"))
+        items.insert(3, DetailItem(_("Source version"), package.source_version, "code"))
     return items
 
 
