@@ -117,7 +117,7 @@ def _read_keys(
 def _back_url(
     request: CloudRequest, pages: BulkPages[Any], ids: Mapping[str, str], selection: Selection
 ) -> str:
-    query = f"?{selection.query.urlencode()}" if selection.query else ""
+    query = f"?{selection.place.urlencode()}" if selection.place else ""
     return connection_url(request, pages.list_name, *ids.values()) + query
 
 

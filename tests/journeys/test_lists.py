@@ -50,3 +50,62 @@ def test_a_list_without_rows_has_no_filters(open_browser_as):
     me.open("explorer/history/")
     expect(me.page.get_by_text("No calls yet")).to_be_visible()
     expect(me.page.locator("[data-filters]")).to_be_hidden()
+
+
+def test_rows_stay_selected_on_other_pages_until_the_filters_change(open_browser_as):
+    me = open_browser_as()
+    me.open(f"devices/of/{me.find_product_key()}/?size=10")
+    rows = me.page.locator("#devices-results tbody tr")
+    before = rows.nth(3).bounding_box()
+    rows.nth(0).get_by_role("checkbox").check()
+    assert rows.nth(3).bounding_box() == before, "the first tick moves no row"
+    rows.nth(1).get_by_role("checkbox").check()
+    count = me.page.locator("[data-bulk-count]")
+    expect(count).to_have_text("2 selected")
+    me.page.get_by_role("link", name="Page 2", exact=True).click()
+    expect(count).to_have_text("2 selected, 2 of them on other pages")
+    rows.nth(0).get_by_role("checkbox").check()
+    expect(count).to_have_text("3 selected, 2 of them on other pages")
+    sent = me.page.evaluate(
+        "new FormData(document.querySelector('[data-table=devices]')).getAll('selected').length"
+    )
+    assert sent == 3
+    me.page.get_by_role("link", name="Page 1", exact=True).click()
+    expect(rows.nth(1).get_by_role("checkbox")).to_be_checked()
+    expect(count).to_have_text("3 selected, 1 of them on other pages")
+    me.page.locator("#filter_status").select_option("ONLINE")
+    expect(me.page.locator("[data-bulk]")).to_be_hidden()
+
+
+def test_after_an_action_on_rows_the_list_has_its_size_and_the_first_of_them_the_focus(open_browser_as):
+    me = open_browser_as()
+    me.open("products/?size=50")
+    rows = me.page.locator("#products-results tbody tr")
+    rows.nth(2).get_by_role("checkbox").check()
+    key = rows.nth(2).get_by_role("checkbox").get_attribute("value")
+    me.page.locator("[data-bulk-actions] button, .fd-bulk-actions button").first.click()
+    dialog = me.page.get_by_role("dialog")
+    dialog.locator("[type=submit]").click()
+    back = dialog.get_by_role("link", name="Back to list")
+    assert "size=50" in str(back.get_attribute("href"))
+    back.click()
+    expect(dialog).to_be_hidden()
+    expect(me.page.locator(f"input[name=selected][value='{key}']")).to_be_focused()
+    assert me.page.url.endswith("size=50")
+
+
+def test_after_a_dialog_from_the_menu_of_a_row_the_focus_is_on_this_menu_and_the_message_is_announced(
+    open_browser_as,
+):
+    me = open_browser_as()
+    me.open(f"devices/of/{me.find_product_key()}/?size=10")
+    name = me.page.locator("#devices-results tbody tr").nth(4).locator("td.fd-primary").inner_text()
+    me.page.get_by_role("button", name=f"Actions for {name}").click()
+    me.page.locator("#devices-menu").get_by_role("link", name="Edit nickname").click()
+    dialog = me.page.get_by_role("dialog")
+    dialog.get_by_role("textbox").fill("Renamed_by_test")
+    dialog.locator("[type=submit]").click()
+    expect(dialog).to_be_hidden()
+    expect(me.page.locator(".fd-toast")).to_be_visible()
+    said = me.page.locator(".fd-toast-text").first.inner_text()
+    expect(me.page.locator("#fd-polite")).to_have_text(said)

@@ -96,6 +96,7 @@ def members_table(names: dict[int, str], with_factor: Container[int]) -> Table[M
                 "second_factor",
                 gettext_lazy("Second factor"),
                 value=lambda member: describe_second_factor(member.user_id in with_factor),
+                narrow=False,
             ),
             Column(
                 "source",
@@ -147,6 +148,7 @@ def invitations_table(names: dict[int, str]) -> Table[InvitationRow]:
                 gettext_lazy("Invited by"),
                 value=lambda row: str(row.invitation.invited_by or ""),
                 sort=True,
+                labeled=True,
             ),
             Column("status", gettext_lazy("Status"), kind="status", status="invitation", sort=True),
             Column(
