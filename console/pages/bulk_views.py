@@ -24,7 +24,7 @@ from console.pages.bulk_params import BULK_KIND
 from console.ui.format import number
 from console.ui.forms import FORM_REFUSED
 from console.ui.links import connection_url
-from console.ui.tables import Selection
+from console.ui.selection import Selection
 from iot_client.errors import CloudError, explain
 
 

@@ -10,6 +10,8 @@ from django.http import HttpRequest
 from console.ui.links import query_url
 
 SIZES = (10, 25, 50)
+POSITION = ("page", "size", "token")
+"""The parameters of a list's URL that say which rows are shown, not which match."""
 
 
 def page_number(request: HttpRequest) -> int:

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from django.db.models import F
 from django.db.models.expressions import Expression, OrderBy
-from django.http import HttpRequest, QueryDict
+from django.http import HttpRequest
 from django.utils.functional import Promise, cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
@@ -22,13 +22,11 @@ from console.ui import format as fmt
 from console.ui.badges import badge, copy_button
 from console.ui.csv import Download, csv_lines, read_first_rows, report_cloud_error
 from console.ui.links import query_url
-from console.ui.paging import Page, TokenPage
+from console.ui.paging import POSITION, Page, TokenPage
 from console.ui.statuses import status as find_status
 
 Row = TypeVar("Row")
 ROWS = _("rows")
-POSITION = ("page", "size", "token")
-"""The parameters of a list's URL that say which rows are shown, not which match."""
 NOTHING = SafeString('<span class="fd-none">–</span>')
 Text = str | Promise
 
@@ -99,34 +97,6 @@ class BulkAction:
     url: Callable[[HttpRequest], str]
     danger: bool = False
     allowed: Callable[[HttpRequest], bool] = lambda request: True
-
-
-@dataclass(frozen=True)
-class Selection:
-    """The rows of a bulk action: the selected keys, or all that match the filters, which `query` has. `place` is the whole query of
-    the list, with page and size."""
-
-    keys: tuple[str, ...]
-    all_matching: bool
-    query: QueryDict
-    place: QueryDict
-
-    @classmethod
-    def from_request(cls, request: HttpRequest) -> Selection:
-        """Reads the list's form: `selected` for each row, `all_matching`, and the list's `query`."""
-        place = QueryDict(request.POST.get("query", ""))
-        query = place.copy()
-        for name in POSITION:
-            query.pop(name, None)
-        return cls(
-            keys=tuple(dict.fromkeys(request.POST.getlist("selected"))),
-            all_matching=request.POST.get("all_matching") == "1",
-            query=query,
-            place=place,
-        )
-
-    def __bool__(self) -> bool:
-        return self.all_matching or bool(self.keys)
 
 
 @dataclass(frozen=True)

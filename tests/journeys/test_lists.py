@@ -94,7 +94,7 @@ def test_after_an_action_on_rows_the_list_has_its_size_and_the_first_of_them_the
     assert me.page.url.endswith("size=50")
 
 
-def test_after_a_dialog_from_the_menu_of_a_row_the_focus_is_on_this_menu_and_the_message_is_announced(
+def test_a_saved_dialog_from_the_menu_of_a_row_announces_its_message_and_keeps_the_focus_on_the_page(
     open_browser_as,
 ):
     me = open_browser_as()
@@ -109,3 +109,35 @@ def test_after_a_dialog_from_the_menu_of_a_row_the_focus_is_on_this_menu_and_the
     expect(me.page.locator(".fd-toast")).to_be_visible()
     said = me.page.locator(".fd-toast-text").first.inner_text()
     expect(me.page.locator("#fd-polite")).to_have_text(said)
+    assert me.page.evaluate("document.activeElement !== document.body")
+
+
+def test_after_a_saved_dialog_the_focus_is_on_what_opened_it_also_with_a_mouse(open_browser_as):
+    me = open_browser_as()
+    me.open(f"devices/of/{me.find_product_key()}/?size=10")
+    me.page.locator("#devices-results td.fd-primary a").nth(5).click()
+    link = me.page.locator("main").get_by_role("link", name="Edit nickname")
+    link.click()
+    dialog = me.page.get_by_role("dialog")
+    dialog.get_by_role("textbox").first.fill("Renamed_again")
+    dialog.locator("[type=submit]").click()
+    expect(me.page.locator(".fd-toast")).to_be_visible()
+    expect(link).to_be_focused()
+
+
+@pytest.mark.parametrize("width", [390, 820, 1024, 1440])
+def test_no_list_is_cut_at_a_common_width(open_browser_as, width):
+    me = open_browser_as()
+    me.page.set_viewport_size({"width": width, "height": 900})
+    for path in (
+        "products/",
+        "ota/packages/",
+        "ota/batches/",
+        "ota/batches/new/",
+        "devices/search/?q=DDS720",
+    ):
+        me.open(path)
+        me.page.locator(".fd-scroll.fd-fits").first.wait_for()
+        boxes = me.page.locator(".fd-scroll")
+        assert me.page.locator(".fd-scroll.fd-fits").count() == boxes.count(), path
+        assert me.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path

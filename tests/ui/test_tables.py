@@ -12,7 +12,8 @@ from django.template.loader import render_to_string
 
 from console.ui.forms import FilterForm
 from console.ui.paging import Page, TokenPage, page_number, page_size, page_token
-from console.ui.tables import BulkAction, Column, Empty, Selection, Table
+from console.ui.selection import Selection
+from console.ui.tables import BulkAction, Column, Empty, Table
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,8 @@ def test_a_selection_has_each_key_once_or_all_matching(rf):
     every = Selection.from_request(rf.post("/", {"all_matching": "1", "query": "q=x&state=ONLINE"}))
     assert every.all_matching
     assert every.query == QueryDict("q=x&state=ONLINE")
+    paged = Selection.from_request(rf.post("/", {"all_matching": "1", "query": "q=x&size=50&page=2"}))
+    assert (paged.query, paged.place) == (QueryDict("q=x"), QueryDict("q=x&size=50&page=2"))
     assert not Selection.from_request(rf.post("/", {}))
 
 
