@@ -112,17 +112,18 @@ def test_a_saved_dialog_from_the_menu_of_a_row_announces_its_message_and_keeps_t
     assert me.page.evaluate("document.activeElement !== document.body")
 
 
-def test_after_a_saved_dialog_the_focus_is_on_what_opened_it_also_with_a_mouse(open_browser_as):
+def test_after_a_saved_dialog_the_focus_is_on_the_link_that_opened_it_also_with_a_mouse(open_browser_as):
     me = open_browser_as()
-    me.open(f"devices/of/{me.find_product_key()}/?size=10")
+    me.open("devices/search/?q=DDS720")
     me.page.locator("#devices-results td.fd-primary a").nth(5).click()
-    link = me.page.locator("main").get_by_role("link", name="Edit nickname")
-    link.click()
-    dialog = me.page.get_by_role("dialog")
-    dialog.get_by_role("textbox").first.fill("Renamed_again")
-    dialog.locator("[type=submit]").click()
+    opener = me.page.locator("a[data-dialog][href$='/tags/set/']").first
+    opener.click()
+    fields = me.page.get_by_role("dialog").locator("input:not([type=hidden])")
+    fields.nth(0).fill("floor")
+    fields.nth(1).fill("3")
+    me.page.get_by_role("dialog").locator("[type=submit]").click()
     expect(me.page.locator(".fd-toast")).to_be_visible()
-    expect(link).to_be_focused()
+    expect(opener).to_be_focused()
 
 
 @pytest.mark.parametrize("width", [390, 820, 1024, 1440])
