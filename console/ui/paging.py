@@ -103,7 +103,7 @@ class TokenPage:
     """A page of a list that the platform pages by "next" tokens (`?token=`).
 
     `shown` is the number of rows on this page, `first_row` the number of its first row, from 1; `next` is the token of the next page
-    (None or "" at the end), `total` the number of all rows if it is known.
+    (None at the end), `total` the number of all rows if it is known.
     """
 
     size: int

@@ -167,7 +167,7 @@ def _find_page(
         return result, Page(number, size, result.total, last=last)
     if not token:
         first_row = (number - 1) * size + 1
-    return result, TokenPage(size, len(result.devices), first_row, result.next_token, result.total)
+    return result, TokenPage(size, len(result.devices), first_row, result.next_token or None, result.total)
 
 
 def _empty_text(request: CloudRequest, device_filter: DeviceFilter) -> Empty:
