@@ -32,7 +32,7 @@ INTRODUCTION = (
     ),
     gettext_noop(
         "Times are in UTC (ISO 8601). Lists return `items` and `next_page_token`; pass it as `page_token` to get the next"
-        " page. Errors are `application/problem+json` (RFC 9457). A POST request with an `Idempotency-Key` is executed"
+        " page. Query parameters that an operation does not have are errors. Errors are `application/problem+json` (RFC 9457). A POST request with an `Idempotency-Key` is executed"
         " once: repeated requests within 24 hours get the same response."
     ),
 )
@@ -74,7 +74,7 @@ for _router in (about.router, *_of_areas, jobs.router, approvals.router, audit.r
     api.add_router("", _router)
 
 # The error responses of each kind of operation, in addition to those that an endpoint declares.
-_ALWAYS = (400, 401, 403, 414, 429, 500)
+_ALWAYS = (400, 401, 403, 414, 422, 429, 500)
 _WITH_CONNECTION = (404, 502, 503, 504)
 _ERROR_DESCRIPTIONS = {
     400: gettext_noop("The request could not be read."),
@@ -88,7 +88,7 @@ _ERROR_DESCRIPTIONS = {
     413: gettext_noop("Request body too large."),
     414: gettext_noop("Address too long."),
     422: gettext_noop(
-        "Invalid value (see `errors`), or the idempotency key was used for a different request."
+        "Invalid value or unknown query parameter (see `errors`), or the idempotency key was used for a different request."
     ),
     429: gettext_noop("Too many requests. Wait the number of seconds in `Retry-After`."),
     500: gettext_noop("Internal error. A write may have been carried out."),
@@ -151,6 +151,16 @@ def operations(schema: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any
             yield path, method, operation
 
 
+@cache
+def list_query_parameters(path: str, method: str) -> list[str] | None:
+    """Return the names of the query parameters of an operation; None if the document has no such operation. `path` is that in
+    the document."""
+    operation = document()["paths"].get(path, {}).get(method)
+    if operation is None:
+        return None
+    return [parameter["name"] for parameter in operation.get("parameters", []) if parameter["in"] == "query"]
+
+
 def _list_accepted(operation: dict[str, Any]) -> list[str]:
     """Return the names of the schemas of the response 202; empty without one."""
     content = operation["responses"].get("202", {}).get("content", {}).get("application/json", {})
@@ -162,8 +172,6 @@ def _error_statuses(path: str, method: str, operation: dict[str, Any]) -> list[i
     statuses = {*_ALWAYS}
     if "{connection}" in path:
         statuses |= {*_WITH_CONNECTION}
-    if operation.get("parameters") or method == "post" or "requestBody" in operation:
-        statuses |= {422}
     if "requestBody" in operation:
         statuses |= {413}
     if method != "get":

@@ -1,7 +1,7 @@
 """The checks that every API request passes before it reaches an endpoint.
 
-In this order: length of the address, size of the body, token, request limit, permission to send a file (where the address accepts one),
-idempotency key. The API has no sessions: a browser's cookie gives no access, so forged requests are no threat.
+In this order: length of the address, size of the body, token, request limit, names of query parameters, permission to send a file
+(where the address accepts one), idempotency key. The API has no sessions: a browser's cookie gives no access, so forged requests are no threat.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from console.api.problems import (
     too_large_problem,
     validation_problem,
 )
+from console.api.schema_errors import describe_unknown_parameter
 from console.audit.records import Origin
 from console.teams.tokens.authentication import authenticate
 from console.ui.format import number
@@ -53,9 +54,14 @@ class Upload:
     check: Callable[[ApiRequest, str], object]
 
 
-def protect(view: View, upload: Upload | None = None) -> View:
-    """Put the checks in front of `view`. A body that is too large, and the file of a token that may not send one, are
-    rejected before a byte of the body is read."""
+def protect(
+    view: View, list_query_parameters: Callable[[str], list[str] | None], upload: Upload | None = None
+) -> View:
+    """Put the checks in front of `view`.
+
+    `list_query_parameters(method)` returns the names of the query parameters, or None for a method without an operation. A body
+    that is too large, and the file of a token that may not send one, are rejected before a byte of the body is read.
+    """
     max_bytes = upload.max_bytes + _FORM_OVERHEAD if upload else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
 
     @csrf_exempt
@@ -74,6 +80,7 @@ def protect(view: View, upload: Upload | None = None) -> View:
             headers = allowance.headers
             if allowance.remaining < 0:
                 raise _too_many_requests(allowance)
+            _check_query(request, list_query_parameters(str(request.method).lower()))
             if upload is not None and request.method == "POST":
                 upload.check(request, kwargs["connection"])
             response = execute_once(request, lambda: view(request, *args, **kwargs))
@@ -124,6 +131,13 @@ def _check_text(request: HttpRequest, parts: Mapping[str, Any]) -> None:
     texts = [*map(str, parts.values()), *(text for _name, texts in request.GET.lists() for text in texts)]
     if any("\x00" in text for text in texts):
         raise BadRequest(_("Values cannot contain NUL characters."))
+
+
+def _check_query(request: HttpRequest, names: list[str] | None) -> None:
+    """Reject query parameters that the operation does not have: a filter that is ignored would return everything."""
+    unknown = [] if names is None else [name for name in request.GET if name not in names]
+    if unknown:
+        raise validation_problem([(name, describe_unknown_parameter(names or [])) for name in unknown])
 
 
 def _authenticate(request: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, get_args
 
 from django.utils.functional import Promise
@@ -17,6 +17,8 @@ _INTEGER, _NUMBER, _OBJECT = (
 _TIMESTAMP = _("Must be a date and time with a time zone, for example 2026-05-04T12:00:00Z.")
 _BOOLEAN = _("Must be true or false.")
 _UNKNOWN_FIELD = _("Unknown field. Valid fields: %(fields)s.")
+_UNKNOWN_PARAMETER = _("Unknown query parameter. Valid parameters: %(names)s.")
+_NO_PARAMETERS = _("Unknown query parameter. This operation has none.")
 # By the `type` of pydantic's errors. The placeholders are the names in their `ctx`; `fields` is added by the API.
 _MESSAGES: Mapping[str, Promise] = {
     "missing": _("This field is required."),
@@ -60,6 +62,13 @@ def describe_error(error: Mapping[str, Any]) -> str:
 def describe_unknown_field(fields: Iterable[str]) -> str:
     """Return the message for a field that is none of `fields`."""
     return str(_UNKNOWN_FIELD) % {"fields": ", ".join(fields)}
+
+
+def describe_unknown_parameter(names: Sequence[str]) -> str:
+    """Return the message for a query parameter that is none of `names`."""
+    if not names:
+        return str(_NO_PARAMETERS)
+    return str(_UNKNOWN_PARAMETER) % {"names": ", ".join(names)}
 
 
 def list_fields(model: type[BaseModel], location: Iterable[str | int]) -> list[str]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from functools import partial
+
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, JsonResponse
 from django.urls import URLPattern, path, re_path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from console.api.document import api, document
+from console.api.document import PREFIX, api, document, list_query_parameters
 from console.api.pipeline import Upload, protect, unknown_address
 from console.ui.areas import all_areas
 
@@ -36,7 +39,11 @@ def _protected_patterns() -> list[URLPattern]:
         if pattern.name in by_operation
     }
     for pattern in patterns:
-        pattern.callback = protect(pattern.callback, by_address.get(str(pattern.pattern)))
+        address = str(pattern.pattern)
+        path = PREFIX + re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", address)  # as in the document
+        pattern.callback = protect(
+            pattern.callback, partial(list_query_parameters, path), by_address.get(address)
+        )
     # Django takes the first pattern that matches: in products/bulk/publish, "bulk" is not the key of a product.
     return sorted(patterns, key=lambda pattern: "/bulk/" not in str(pattern.pattern))
 

@@ -24,7 +24,7 @@ from console.pages.bulk_params import BULK_KIND
 from console.ui.format import number
 from console.ui.forms import FORM_REFUSED
 from console.ui.links import connection_url
-from console.ui.tables import Selection
+from console.ui.selection import Selection
 from iot_client.errors import CloudError, explain
 
 
@@ -117,7 +117,7 @@ def _read_keys(
 def _back_url(
     request: CloudRequest, pages: BulkPages[Any], ids: Mapping[str, str], selection: Selection
 ) -> str:
-    query = f"?{selection.query.urlencode()}" if selection.query else ""
+    query = f"?{selection.place.urlencode()}" if selection.place else ""
     return connection_url(request, pages.list_name, *ids.values()) + query
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from django import forms
@@ -89,6 +89,13 @@ GRANT_FIELDS = ("role", "scope", "connection_choice", "connections", "products",
 """The order of the fields of GrantForm."""
 
 
+def build_name_urls(team: Team, connections: Iterable[Any], kind: str) -> str:
+    """Return the addresses at which a script finds the names of keys, as JSON by connection. `kind`: "products" or "groups"."""
+    return json.dumps(
+        {c.pk: reverse("explorer:suggest", args=[team.slug, c.slug, kind]) for c in connections}
+    )
+
+
 class GrantForm(forms.Form):
     """A role of the team and its access scope. `grant` is the grant to edit.
 
@@ -159,8 +166,7 @@ class GrantForm(forms.Form):
             *((pk, _("Deleted connection")) for pk in sorted(access_scope.connections - existing)),
         ]
         for name in ("products", "groups"):
-            urls = {c.pk: reverse("explorer:suggest", args=[team.slug, c.slug, name]) for c in connections}
-            self.fields[name].widget.attrs["data-urls"] = json.dumps(urls)
+            self.fields[name].widget.attrs["data-urls"] = build_name_urls(team, connections, name)
 
     @property
     def access_scope(self) -> AccessScope:

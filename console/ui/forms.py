@@ -119,6 +119,13 @@ class FilterForm(forms.Form):
     def __init__(self, request: HttpRequest, **kwargs: Any) -> None:
         super().__init__(request.GET, auto_id="filter_%s", **kwargs)
         self.request = request
+        for name, field in self.fields.items():
+            if (
+                name != "q"
+                and type(field.widget) is forms.TextInput
+                and "placeholder" not in field.widget.attrs
+            ):
+                field.widget.attrs |= {"placeholder": _("Any"), "data-any": True}
         self.full_clean()
 
     @classmethod
@@ -162,10 +169,15 @@ class FilterForm(forms.Form):
         return [field for field in fields if not isinstance(field.field, forms.DateField)][2:]
 
     @property
+    def period(self) -> list[forms.BoundField]:
+        """The days of a period, which stay side by side."""
+        return [field for field in self.other_fields if isinstance(field.field, forms.DateField)]
+
+    @property
     def shown_fields(self) -> list[forms.BoundField]:
         """The other filters, which a wide screen always shows."""
-        extra = {field.name for field in self.extra_fields}
-        return [field for field in self.other_fields if field.name not in extra]
+        others = {field.name for field in (*self.extra_fields, *self.period)}
+        return [field for field in self.other_fields if field.name not in others]
 
     @property
     def kept_parameters(self) -> Iterator[tuple[str, str]]:

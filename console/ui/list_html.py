@@ -144,22 +144,22 @@ def render_paging(table: BoundTable[Any]) -> SafeString:
             *_describe_order(table),
             '<span class="fd-steps">',
             *steps,
-            "</span></nav>",
+            "</span>",
+            *_describe_limit(table),
+            "</nav>",
         )
     )
 
 
 def _describe_position(page: Page | TokenPage) -> str:
-    """The rows on the page and their total, as far as it is known."""
-    if isinstance(page, Page):
-        return gettext("%(first)s–%(last)s of %(total)s") % {
-            "first": number(page.first_row),
-            "last": number(page.last_row),
-            "total": number(page.total),
-        }
-    if page.total is not None:
-        return gettext("%(shown)s of %(total)s") % {"shown": number(page.shown), "total": number(page.total)}
-    return gettext("%(shown)s on this page") % {"shown": number(page.shown)}
+    """The rows on the page and the number of all rows, as far as it is known."""
+    total = page.total
+    if total is None and isinstance(page, TokenPage) and not page.next:
+        total = page.last_row
+    values = {"first": number(page.first_row), "last": number(page.last_row)}
+    if total is None:
+        return gettext("%(first)s–%(last)s of more than %(last)s") % values
+    return gettext("%(first)s–%(last)s of %(total)s") % {**values, "total": number(total)}
 
 
 def _sizes(request: HttpRequest, page: Page | TokenPage) -> Iterator[str]:
@@ -179,10 +179,24 @@ def _sizes(request: HttpRequest, page: Page | TokenPage) -> Iterator[str]:
 
 
 def _describe_order(table: BoundTable[Any]) -> Iterator[str]:
-    """A note that the list cannot be sorted, if it has several rows."""
-    if table.table.platform_order and len(table.rows) > 1:
-        text = escape(gettext("Order set by the platform"))
-        yield f'<span class="fd-pages-order">{text}</span>'
+    """The order of a list whose columns do not show it, if it has several rows."""
+    if table.table.order and len(table.rows) > 1:
+        yield f'<span class="fd-pages-order">{escape(str(table.table.order))}</span>'
+
+
+def _describe_limit(table: BoundTable[Any]) -> Iterator[str]:
+    """What to do about the rows behind the last page that can be opened."""
+    page = table.page
+    if not isinstance(page, Page) or page.numbered_rows >= page.total:
+        return
+    text = (
+        gettext(
+            "Only the first %(count)s rows have page numbers. Filter or export the list to see the others."
+        )
+        if table.table.export
+        else gettext("Only the first %(count)s rows have page numbers. Filter the list to see the others.")
+    )
+    yield f'<p class="fd-pages-limit">{escape(text % {"count": number(page.numbered_rows)})}</p>'
 
 
 def _numbered_steps(request: HttpRequest, page: Page) -> Iterator[str]:
@@ -208,7 +222,7 @@ def _numbered_steps(request: HttpRequest, page: Page) -> Iterator[str]:
 
 
 def _token_steps(request: HttpRequest, page: TokenPage) -> Iterator[str]:
-    if page.token:
+    if page.first_row > 1:
         content = icon("chevrons-left", 16) + escape(gettext("First"))
         yield _link(page.url(request, None), content, css="fd-page fd-page-text")
     if page.next:

@@ -10,6 +10,8 @@ from django.http import HttpRequest
 from console.ui.links import query_url
 
 SIZES = (10, 25, 50)
+POSITION = ("page", "size", "token")
+"""The parameters of a list's URL that say which rows are shown, not which match."""
 
 
 def page_number(request: HttpRequest) -> int:
@@ -42,6 +44,11 @@ class Page:
         """The number of pages that can be requested."""
         count = max(1, -(-self.total // self.size))
         return count if self.last is None else min(count, self.last)
+
+    @property
+    def numbered_rows(self) -> int:
+        """The number of rows on the pages that can be requested."""
+        return min(self.total, self.pages * self.size)
 
     @property
     def shown(self) -> int:
@@ -95,27 +102,40 @@ class Page:
 class TokenPage:
     """A page of a list that the platform pages by "next" tokens (`?token=`).
 
-    `shown` is the number of rows on this page, `token` the token of this page ("" for the first), `next` the token of the
-    next page (None at the end), `total` the length if it is known.
+    `shown` is the number of rows on this page, `first_row` the number of its first row, from 1; `next` is the token of the next page
+    (None at the end), `total` the number of all rows if it is known.
     """
 
     size: int
     shown: int
-    token: str
+    first_row: int
     next: str | None
     total: int | None = None
 
     @property
     def is_part(self) -> bool:
         """Whether there are other pages."""
-        return bool(self.token or self.next)
+        return self.first_row > 1 or bool(self.next)
+
+    @property
+    def last_row(self) -> int:
+        """The number of the last row on this page."""
+        return self.first_row + self.shown - 1
 
     def url(self, request: HttpRequest, token: str | None) -> str:
-        """The URL of another page of the requested list; None for the first page. A page number in the URL of this page does not
-        stay."""
-        return query_url(request, drop=("page",), token=token)
+        """The URL of another page of the requested list: the next one, or the first one for None. A page number in the URL of this
+        page does not stay."""
+        text = None if token is None else f"{self.last_row + 1}.{token}"
+        return query_url(request, drop=("page",), token=text)
 
 
-def page_token(request: HttpRequest) -> str:
-    """`?token=`, "" for the first page."""
-    return request.GET.get("token", "")[:2048]
+def page_token(request: HttpRequest) -> tuple[str, int]:
+    """`?token=`, made by `TokenPage.url`: the token, and the number of the first row of its page. "" and 1 for the first page.
+
+    A text that `TokenPage.url` did not make is returned as it is, and refused by those who made the tokens.
+    """
+    text = request.GET.get("token", "")[:2048]
+    row, _dot, token = text.partition(".")
+    if not token or not (row.isascii() and row.isdigit()):
+        return text, 1
+    return token, max(1, int(row[:9]))

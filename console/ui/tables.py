@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from django.db.models import F
 from django.db.models.expressions import Expression, OrderBy
-from django.http import HttpRequest, QueryDict
+from django.http import HttpRequest
 from django.utils.functional import Promise, cached_property
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
@@ -22,7 +22,7 @@ from console.ui import format as fmt
 from console.ui.badges import badge, copy_button
 from console.ui.csv import Download, csv_lines, read_first_rows, report_cloud_error
 from console.ui.links import query_url
-from console.ui.paging import Page, TokenPage
+from console.ui.paging import POSITION, Page, TokenPage
 from console.ui.statuses import status as find_status
 
 Row = TypeVar("Row")
@@ -40,8 +40,9 @@ class Column(Generic[Row]):
     the kind `status`). `template` renders the cell instead, with `row` and `value`. `link(request, row)` adds a link, or none if it is "". `primary` marks the column that names the row: it stays
     visible when the table scrolls and is the title of the card; a click anywhere on the row opens its link. `sort`: the list can
     be sorted by it; the database sorts by the field `key`, or by the field or expression given here. `hidden`: not shown by
-    default. `narrow=False`: not part of the card, and left out if the table does not fit a tablet. `csv` returns the exported
-    value; False excludes the column from the export. `copy` adds a copy button.
+    default. `narrow=False`: not part of the card, and left out if the table does not fit a small window. `labeled`: the card shows the
+    label before the value, as it does for numbers, times and columns that are hidden by default. `csv` returns the exported value;
+    False excludes the column from the export. `copy` adds a copy button.
     """
 
     key: str
@@ -55,6 +56,7 @@ class Column(Generic[Row]):
     sort: bool | str | Expression = False
     hidden: bool = False
     narrow: bool = True
+    labeled: bool = False
     copy: bool = False
     csv: Callable[[Row], Any] | bool = True
 
@@ -98,27 +100,6 @@ class BulkAction:
 
 
 @dataclass(frozen=True)
-class Selection:
-    """The rows of a bulk action: the selected keys, or all that match the list's filters."""
-
-    keys: tuple[str, ...]
-    all_matching: bool
-    query: QueryDict
-
-    @classmethod
-    def from_request(cls, request: HttpRequest) -> Selection:
-        """Reads the list's form: `selected` for each row, `all_matching`, and the list's `query`."""
-        return cls(
-            keys=tuple(dict.fromkeys(request.POST.getlist("selected"))),
-            all_matching=request.POST.get("all_matching") == "1",
-            query=QueryDict(request.POST.get("query", "")),
-        )
-
-    def __bool__(self) -> bool:
-        return self.all_matching or bool(self.keys)
-
-
-@dataclass(frozen=True)
 class Empty:
     """The text of an empty list, with the next step: a link that opens as a dialog if `dialog`."""
 
@@ -139,8 +120,8 @@ class Table(Generic[Row]):
     `menu(request, row)` is the URL of the menu of the row's actions, which is fetched when it is opened.
     `scope` lists URL parameters that identify the list rather than filter it. `export`: the view exports all matching rows as
     CSV (`?format=csv`); `lines`: as JSON lines too (`?format=jsonl`). `default_sort` is the order without `?sort=` ("-created_at"),
-    if it is that of a column. `platform_order`: the platform sets the order, and the list says so. `unit` names several rows,
-    for example "rules". `compact`: on a phone, a row has its name and status in one line and the other values below, without labels.
+    if it is that of a column. `order` names the order of a list that has no such column, for example "Newest first". `unit` names
+    several rows, for example "rules".
     """
 
     id: str
@@ -154,9 +135,8 @@ class Table(Generic[Row]):
     lines: bool = False
     scope: Sequence[str] = ()
     default_sort: str = ""
-    platform_order: bool = False
+    order: Text = ""
     unit: Text = ROWS
-    compact: bool = False
 
     def bind(
         self,
@@ -277,6 +257,7 @@ class BoundColumn(Generic[Row]):
             "fd-phrase": plain.kind == "phrase",
             "fd-state": plain.kind == "status",
             "fd-path": plain.kind == "path",
+            "fd-labeled": plain.labeled or plain.hidden or plain.kind in {"number", "time", "relative_time"},
         }
         return " ".join(name for name, applies in classes.items() if applies)
 
@@ -382,16 +363,14 @@ class BoundTable(Generic[Row]):
     def is_filtered(self) -> bool:
         """Whether a filter is active."""
         return any(
-            key not in {"page", "size", "sort", "token", "format", *self.table.scope} and value
+            key not in {*POSITION, "sort", "format", *self.table.scope} and value
             for key, value in self.request.GET.items()
         )
 
     @property
     def query(self) -> str:
-        """The list's filters as a query string, for "select all"."""
-        return (
-            query_url(self.request, " ", drop=("page", "size", "token", "format")).strip().removeprefix("?")
-        )
+        """The query string of the list, with its filters for "select all", and its page to come back to."""
+        return query_url(self.request, " ", drop=("format",)).strip().removeprefix("?")
 
     @property
     def csv_url(self) -> str:

@@ -43,9 +43,7 @@ def style(request: HttpRequest) -> HttpResponseBase:
     context = styleguide.context(request) | {
         "filters": filters,
         "table": styleguide.METERS.bind(request, page_rows, page=page, empty=styleguide.NOTHING),
-        "token_table": styleguide.PLAIN.bind(
-            request, rows[:3], page=TokenPage(size=25, shown=3, token="", next="AAAAAWq", total=None)
-        ),
+        "token_table": styleguide.PLAIN.bind(request, rows[:3], page=TokenPage(25, 3, 1, "AAAAAWq")),
         "empty_table": styleguide.EMPTY.bind(request, [], empty=styleguide.NOTHING),
     }
     return render(request, "ui/style/guide.html", context)

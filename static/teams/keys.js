@@ -1,4 +1,4 @@
-// Fields of keys (products, groups): chips with names, and a search in the cloud. Without script, or when the cloud does not
+// Keys of products and groups with their names; fields of keys: chips, and a search in the cloud. Without script, or when the cloud does not
 // respond, users type keys. The form sends the textarea, with one key per line.
 const MAX_CONNECTIONS = 5; // connections that one search uses: each is one call to the cloud
 const MAX_OPTIONS = 50;
@@ -212,7 +212,21 @@ function enhance(textarea) {
   if (keys.size) search("").then(drawChips);
 }
 
+// Keys that a page shows get their names before them.
+async function addNames(list) {
+  if (list.dataset.named) return;
+  list.dataset.named = "1";
+  const urls = Object.values(JSON.parse(list.dataset.urls)).slice(0, MAX_CONNECTIONS);
+  const options = (await Promise.all(urls.map((url) => fetchOptions(url, "")))).flat();
+  const found = new Map(options.map(({ key, name }) => [key, name]));
+  for (const code of list.querySelectorAll("code")) {
+    const name = found.get(code.textContent);
+    if (name) code.before(name, " ");
+  }
+}
+
 function enhanceAll() {
+  document.querySelectorAll("[data-key-names]").forEach(addNames);
   document.querySelectorAll("textarea[data-keys]:not([hidden])").forEach(enhance);
 }
 document.addEventListener("htmx:load", enhanceAll);

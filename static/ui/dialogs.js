@@ -2,9 +2,18 @@
 const dialog = document.getElementById("fd-dialog");
 const body = document.getElementById("fd-dialog-body");
 
-let opener = "";
+let opener = {};
+let acted = ""; // the key of the first row of an action on the selected rows
 function load(method, url, source, values) {
-  opener = source.getAttribute("href") || "";
+  const popover = source.closest("[popover]");
+  const button = popover && document.querySelector(`[popovertarget="${CSS.escape(popover.id)}"][aria-expanded="true"]`);
+  opener = {
+    menu: button?.dataset.menu,
+    popover: popover?.id,
+    link: source.getAttribute("href"),
+    row: (button || source).closest("tr")?.querySelector("td.fd-primary a[href]")?.getAttribute("href"),
+  };
+  acted = values?.selected?.[0] || "";
   window.htmx.ajax(method, url, { source, target: body, swap: "innerHTML show:none", select: "[data-dialog-content]", values });
 }
 
@@ -43,19 +52,42 @@ document.addEventListener("htmx:afterSwap", (event) => {
   else if (!dialog.contains(document.activeElement)) body.querySelector(".fd-form-actions .btn")?.focus();
 });
 
-dialog.addEventListener("close", () => body.replaceChildren());
+// -- the focus after an action on the selected rows, which replaced them: the first of these rows, or the head of the list --
+function focusActed() {
+  if (!acted || dialog.open || document.activeElement !== document.body) return;
+  const row = document.querySelector(`input[name="selected"][type="checkbox"][value="${CSS.escape(acted)}"]`);
+  (row || document.querySelector("[data-tick-page]") || document.getElementById("content")).focus();
+  acted = "";
+}
+dialog.addEventListener("close", () => {
+  body.replaceChildren();
+  setTimeout(focusActed);
+});
+document.addEventListener("htmx:afterSettle", focusActed);
 
-// -- by keyboard: if the dialog leads to a page that has the link that opened it, the focus goes back to this link --
+// -- the focus after a dialog that led to another page: what opened it, its row, or the content of the page --
 const STORED = "fd-dialog-opener";
 document.addEventListener("htmx:beforeOnLoad", (event) => {
   if (!body.contains(event.detail.elt) || !event.detail.xhr.getResponseHeader("HX-Redirect")) return;
-  if (document.activeElement.matches(":focus-visible")) sessionStorage.setItem(STORED, opener);
+  const focusVisible = document.activeElement.matches(":focus-visible");
+  sessionStorage.setItem(STORED, JSON.stringify({ ...opener, focusVisible }));
 });
+function findOpener({ menu, popover, link, row }) {
+  const find = (selector, name, value) =>
+    value && [...document.querySelectorAll(selector)].find((each) => each.getAttribute(name) === value && each.checkVisibility());
+  return (
+    find("[data-menu]", "data-menu", menu) ||
+    (!menu && find("[popovertarget]", "popovertarget", popover)) ||
+    find("a[data-dialog]", "href", link) ||
+    find("td.fd-primary a", "href", row) ||
+    document.getElementById("content")
+  );
+}
 const stored = sessionStorage.getItem(STORED);
 if (stored !== null) {
   sessionStorage.removeItem(STORED);
-  const links = [...document.querySelectorAll("a[data-dialog]")];
-  (links.find((link) => link.getAttribute("href") === stored) || document.getElementById("content"))?.focus();
+  const opened = JSON.parse(stored);
+  if (document.activeElement === document.body) findOpener(opened)?.focus({ focusVisible: opened.focusVisible });
 }
 // A click outside the dialog closes it, unless a field was changed.
 dialog.addEventListener("mousedown", (event) => {

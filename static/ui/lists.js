@@ -1,54 +1,4 @@
-// Lists: selection, columns, filters that match the URL.
-
-function boxes(table) {
-  return [...table.querySelectorAll('input[name="selected"]')];
-}
-
-function refresh(table) {
-  const bar = table.querySelector("[data-bulk]");
-  if (!bar) return;
-  const all = boxes(table);
-  const selected = all.filter((box) => box.checked);
-  const everything = table.elements.all_matching.value === "1";
-  const page = table.querySelector("[data-tick-page]");
-  page.checked = all.length > 0 && selected.length === all.length;
-  page.indeterminate = selected.length > 0 && selected.length < all.length;
-  bar.hidden = selected.length === 0;
-  table.classList.toggle("fd-has-bulk", selected.length > 0);
-  for (const box of all) box.closest("tr").classList.toggle("fd-selected", box.checked);
-  const count = bar.querySelector("[data-bulk-count]");
-  const text = everything ? count.dataset.all : selected.length === 1 ? count.dataset.one : count.dataset.many.replace("{n}", selected.length);
-  if (selected.length && count.textContent !== text) count.textContent = text;
-  const more = bar.querySelector("[data-select-all]");
-  if (more) more.hidden = everything || selected.length < all.length;
-}
-
-let last = null;
-document.addEventListener("click", (event) => {
-  const table = event.target.closest?.("form[data-table]");
-  if (!table) return;
-  if (event.target.matches("[data-tick-page]")) {
-    for (const box of boxes(table)) box.checked = event.target.checked;
-    table.elements.all_matching.value = "";
-  } else if (event.target.matches('input[name="selected"]')) {
-    const all = boxes(table);
-    if (event.shiftKey && last && all.includes(last)) {
-      const [from, to] = [all.indexOf(last), all.indexOf(event.target)].sort((a, b) => a - b);
-      for (const box of all.slice(from, to + 1)) box.checked = event.target.checked;
-    }
-    last = event.target;
-    table.elements.all_matching.value = "";
-  } else if (event.target.closest("[data-select-all]")) {
-    table.elements.all_matching.value = "1";
-  } else if (event.target.closest("[data-select-none]")) {
-    for (const box of boxes(table)) box.checked = false;
-    table.elements.all_matching.value = "";
-    table.querySelector("[data-tick-page]").focus();
-  } else {
-    return;
-  }
-  refresh(table);
-});
+// Lists: links of rows, columns, filters that match the URL, widths.
 
 // -- a click anywhere on a row opens the link of its primary column; the keyboard uses the link itself --
 const CONTROLS = "a, button, input, select, textarea, label, summary, [popover], .fd-row-end";
@@ -74,8 +24,6 @@ document.addEventListener("auxclick", (event) => {
 document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && event.target.matches?.("form[data-table] input")) event.preventDefault();
 });
-document.addEventListener("reset", (event) => event.target.matches?.("[data-table]") && setTimeout(refresh, 0, event.target));
-addEventListener("pageshow", () => document.querySelectorAll("form[data-table]").forEach(refresh));
 
 // -- more filters, behind a button. "Apply" sends them and closes them again on a narrow screen --
 document.addEventListener("click", (event) => {
@@ -99,22 +47,13 @@ document.addEventListener("change", (event) => {
   fit(head.closest(".fd-scroll"));
 });
 
-// Fetches the rows of a list again, with the column, and keeps the selection and the open menu of columns.
+// Fetches the rows of a list again, with the column, and keeps the menu of columns open.
 async function fetchAgain(id, column) {
   const region = `#${CSS.escape(id)}-results`;
-  const table = document.querySelector(`${region} form[data-table]`);
-  if (!table) return;
-  const selected = new Set(boxes(table).filter((box) => box.checked).map((box) => box.value));
-  const everything = table.elements.all_matching?.value;
+  if (!document.querySelector(`${region} form[data-table]`)) return;
   await window.htmx.ajax("GET", location.pathname + location.search, { target: region, select: region, swap: "outerHTML show:none" });
-  const renewed = document.querySelector(`${region} form[data-table]`);
-  if (!renewed) return;
   document.getElementById(`${id}-columns`)?.showPopover();
   document.querySelector(`#${CSS.escape(id)}-columns input[value="${CSS.escape(column)}"]`)?.focus();
-  if (!selected.size) return;
-  for (const box of boxes(renewed)) box.checked = selected.has(box.value);
-  renewed.elements.all_matching.value = everything;
-  refresh(renewed);
 }
 
 // -- cards on a narrow screen: changing `display` removes the roles of a table, and each cell shows the label of its column --
@@ -164,13 +103,19 @@ document.addEventListener("submit", (event) => {
   if (event.target.matches?.("[data-filters]") && !window.htmx) for (const field of event.target.elements) field.disabled = field.value === "";
 });
 
-// -- a table that fits does not scroll: its header sticks to the page, and Tab skips the box. On a tablet, a table that does not
-// fit leaves out the columns that are not part of a card. What is still cut has a shadow at that side. --
+// -- a table that fits does not scroll: its header sticks to the page, and Tab skips the box. In a small window, a table that does not
+// fit leaves out the columns that are not part of a card. If that is not enough, it becomes cards on a tablet; on a phone, all tables
+// are cards. What is still cut has a shadow at that side. --
 function fit(box) {
   const table = box.querySelector("table");
-  const fitsNow = () => !table || table.scrollWidth <= box.clientWidth + 1;
-  box.classList.remove("fd-fits", "fd-tight");
-  if (innerWidth < 1100) box.classList.toggle("fd-tight", !fitsNow());
+  if (!table) return;
+  const fitsNow = () => table.scrollWidth <= box.clientWidth + 1;
+  box.classList.remove("fd-fits", "fd-tight", "fd-cards");
+  if (innerWidth < 768) box.classList.add("fd-cards");
+  else if (innerWidth < 1440) {
+    box.classList.toggle("fd-tight", !fitsNow());
+    if (innerWidth < 1100 && !fitsNow()) box.classList.replace("fd-tight", "fd-cards");
+  }
   const fits = fitsNow();
   box.classList.toggle("fd-fits", fits);
   if (fits) box.removeAttribute("tabindex");
@@ -184,7 +129,14 @@ function shade(box) {
   card?.classList.toggle("fd-cut-end", !box.classList.contains("fd-fits") && rest > 1);
 }
 document.addEventListener("scroll", ({ target }) => target.matches?.(".fd-scroll") && shade(target), { passive: true, capture: true });
-const sized = new ResizeObserver((entries) => entries.forEach(({ target }) => fit(target)));
+const widths = new WeakMap();
+const sized = new ResizeObserver((entries) => {
+  for (const { target } of entries) {
+    if (widths.get(target) === target.clientWidth) continue;
+    widths.set(target, target.clientWidth);
+    fit(target);
+  }
+});
 const watch = () => document.querySelectorAll(".fd-scroll").forEach((box) => sized.observe(box));
 document.addEventListener("htmx:load", watch);
 watch();

@@ -69,7 +69,7 @@ function sendAgain({ xhr, elt, target, select, etc, requestConfig }) {
 }
 
 // -- what refreshes itself does not change while rows are selected or a dialog is open, even if the request was sent before --
-const isBusy = () => document.querySelector('dialog[open], [popover=""]:popover-open, form[data-table] input[name="selected"]:checked') !== null;
+const isBusy = () => document.querySelector('dialog[open], [popover=""]:popover-open, form[data-table] input[name="selected"]:is(:checked, [type="hidden"])') !== null;
 document.addEventListener("htmx:beforeRequest", (event) => {
   if (event.detail.elt.matches?.("[data-live]") && isBusy()) event.preventDefault();
 });

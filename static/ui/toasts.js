@@ -22,6 +22,15 @@ function hideEmpty() {
   if (!box.querySelector(".fd-toast:not([hidden])") && box.matches(":popover-open")) box.hidePopover();
 }
 
+// Screen readers read what changes in a region that was on the page before. An open dialog hides these regions from them.
+function announce(toast, text, level) {
+  const isUrgent = level === "error" || level === "warning";
+  if (document.querySelector("dialog[open]")) return toast.setAttribute("role", isUrgent ? "alert" : "status");
+  const region = document.getElementById(isUrgent ? "fd-assertive" : "fd-polite");
+  region.textContent = "";
+  setTimeout(() => { region.textContent = text; }, 200);
+}
+
 function show({ text, level = "info", link, linkText, stay = false, key = "" }) {
   if (!text) return;
   if (key) box.querySelector(`[data-key="${CSS.escape(key)}"]`)?.remove();
@@ -29,7 +38,6 @@ function show({ text, level = "info", link, linkText, stay = false, key = "" }) 
   toast.className = "fd-toast";
   toast.dataset.level = level;
   if (key) toast.dataset.key = key;
-  toast.setAttribute("role", level === "error" || level === "warning" ? "alert" : "status");
   const body = document.createElement("div");
   body.className = "fd-toast-text";
   body.textContent = text;
@@ -48,6 +56,7 @@ function show({ text, level = "info", link, linkText, stay = false, key = "" }) 
   toast.append(cloneIcon(level), body, close);
   box.append(toast);
   raise();
+  announce(toast, text, level);
 
   let timer;
   const remove = () => {

@@ -120,6 +120,22 @@ def test_each_role_gets_what_it_may_and_no_more(
         assert response.status_code not in {401, 403, 405}, f"{role}: {read_content(response)!r}"
 
 
+@pytest.mark.parametrize("name", EXPECTED)
+def test_an_unknown_query_parameter_is_refused_by_every_operation(
+    populated: PopulatedTeam, create_program: CreateProgram, name: str
+) -> None:
+    path, method, operation = BY_ID[name]
+    address = path.removeprefix(PREFIX).format(**find_names(populated)) + "?nosuch=1"
+    response = create_program("owner", "administrator").send(method, address)
+    assert response.status_code == 422
+    [error] = response.json()["errors"]
+    assert error["field"] == "nosuch"
+    for parameter in operation.get("parameters", []):
+        assert (parameter["in"] == "query") == (parameter["name"] in error["message"]), error["message"]
+    assert "422" in operation["responses"]
+    assert populated.upstream.writes == []
+
+
 @pytest.mark.parametrize(
     "name", [name for name, expectation in EXPECTED.items() if expectation.may == EVERYBODY]
 )

@@ -266,7 +266,7 @@ def test_a_click_that_ends_a_selection_of_text_stays_on_the_page(open_page):
 
 @browser_test
 def test_a_table_that_is_cut_has_a_shadow_until_it_is_scrolled_to_the_end(open_page):
-    page = open_page("/_style/", (800, 900))
+    page = open_page("/_style/", (1200, 900))
     card = page.locator(".fd-table-card").first
     card.evaluate("card => { card.style.width = '420px'; }")
     expect(card).to_have_class(re.compile("fd-cut-end"))

@@ -11,8 +11,9 @@ from django.http import QueryDict
 from django.template.loader import render_to_string
 
 from console.ui.forms import FilterForm
-from console.ui.paging import Page, TokenPage, page_number, page_size
-from console.ui.tables import BulkAction, Column, Empty, Selection, Table
+from console.ui.paging import Page, TokenPage, page_number, page_size, page_token
+from console.ui.selection import Selection
+from console.ui.tables import BulkAction, Column, Empty, Table
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,8 @@ def test_a_selection_has_each_key_once_or_all_matching(rf):
     every = Selection.from_request(rf.post("/", {"all_matching": "1", "query": "q=x&state=ONLINE"}))
     assert every.all_matching
     assert every.query == QueryDict("q=x&state=ONLINE")
+    paged = Selection.from_request(rf.post("/", {"all_matching": "1", "query": "q=x&size=50&page=2"}))
+    assert (paged.query, paged.place) == (QueryDict("q=x"), QueryDict("q=x&size=50&page=2"))
     assert not Selection.from_request(rf.post("/", {}))
 
 
@@ -180,16 +183,45 @@ def test_pages_beyond_the_platforms_limit_are_not_linked():
 
 
 def test_a_token_page_links_the_next_and_the_first_page(rf):
-    html = render_list(rf.get("/?token=abc"), [Thing("a")], page=TokenPage(25, 1, "abc", "def"))
-    assert "token=def" in html
+    html = render_list(rf.get("/?token=26.abc"), [Thing("a")], page=TokenPage(25, 1, 26, "def"))
+    assert "token=27.def" in html
     assert 'href="/"' in html
 
 
 def test_links_of_a_page_have_a_number_or_a_token_and_never_both(rf):
     request = rf.get("/?q=a&page=3&token=abc")
     assert Page(3, 25, 200).url(request, 4) == "/?q=a&page=4"
-    assert TokenPage(25, 1, "abc", "def").url(request, "def") == "/?q=a&token=def"
-    assert TokenPage(25, 1, "abc", "def").url(request, None) == "/?q=a"
+    assert TokenPage(25, 1, 26, "def").url(request, "def") == "/?q=a&token=27.def"
+    assert TokenPage(25, 1, 26, "def").url(request, None) == "/?q=a"
+
+
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        (Page(1, 25, 6), "1–6 of 6"),
+        (Page(2, 25, 3697), "26–50 of 3,697"),
+        (TokenPage(25, 6, 1, None), "1–6 of 6"),
+        (TokenPage(25, 25, 1, "abc"), "1–25 of more than 25"),
+        (TokenPage(25, 5, 26, None), "26–30 of 30"),
+        (TokenPage(25, 25, 10_001, "abc", 40_065), "10,001–10,025 of 40,065"),
+    ],
+)
+def test_every_list_counts_its_rows_in_the_same_words(rf, page, text):
+    assert f'fd-pages-where">{text}<' in render_list(rf.get("/"), [Thing("a")], page=page)
+
+
+def test_a_list_says_how_far_its_page_numbers_reach_and_how_to_see_the_rest(rf):
+    html = render_list(rf.get("/"), [Thing("a")], page=Page(1, 25, 40_065, last=400))
+    assert "Only the first 10,000 rows have page numbers." in html
+    assert "rows have page numbers" not in render_list(
+        rf.get("/"), [Thing("a")], page=Page(1, 25, 10_000, last=400)
+    )
+
+
+def test_a_token_in_the_address_tells_the_number_of_its_first_row(rf):
+    assert page_token(rf.get("/?token=26.a.b")) == ("a.b", 26)
+    for text in ("", "abc", ".abc", "x.abc", "26."):
+        assert page_token(rf.get("/", {"token": text})) == (text, 1)
 
 
 def names(bound):
@@ -239,16 +271,16 @@ def test_the_order_without_a_choice_is_shown_at_its_column(rf):
 def test_page_sizes_are_offered_for_more_rows_than_the_smallest_page_has(rf, total, offered):
     html = render_list(rf.get("/"), [Thing("a")], page=Page(1, 25, total))
     assert ("rows per page" in html) is offered
-    last = TokenPage(25, total, "", None)
+    last = TokenPage(25, total, 1, None)
     assert ("rows per page" in render_list(rf.get("/"), [Thing("a")], page=last)) is offered
 
 
-def test_a_list_of_the_platform_says_that_its_order_is_fixed(rf):
-    table = replace(THINGS, platform_order=True)
+def test_a_list_whose_columns_do_not_show_its_order_names_it(rf):
+    table = replace(THINGS, order="Newest first")
     rows = [Thing("a"), Thing("b")]
     bound = table.bind(rf.get("/"), rows, page=Page(1, 25, 2))
-    assert "Order set by the platform" in render_to_string("ui/results.html", {"table": bound})
-    assert "Order set by the platform" not in render_list(rf.get("/"), rows, page=Page(1, 25, 2))
+    assert "Newest first" in render_to_string("ui/results.html", {"table": bound})
+    assert "Newest first" not in render_list(rf.get("/"), rows, page=Page(1, 25, 2))
 
 
 def test_all_that_match_are_counted_in_the_unit_of_the_list(rf):
@@ -283,6 +315,7 @@ def test_of_many_filters_all_but_two_and_the_period_are_behind_a_button(rf):
         since = forms.DateField(required=False)
 
     filters = Many(rf.get("/"))
-    assert [field.name for field in filters.shown_fields] == ["person", "operation", "since"]
+    assert [field.name for field in filters.shown_fields] == ["person", "operation"]
+    assert [field.name for field in filters.period] == ["since"]
     assert [field.name for field in filters.extra_fields] == ["outcome", "token"]
     assert Filters(rf.get("/")).extra_fields == []

@@ -57,8 +57,6 @@ def device_table(products: Mapping[str, str], *, one_product: bool) -> Table[Dev
         scope=("product",),
         menu=lambda request, device: connection_url(request, "devices:menu", device.product_key, device.name),
         unit=_("devices"),
-        compact=True,
-        platform_order=True,
     )
 
 
@@ -122,8 +120,8 @@ UPDATES: Table[UpdateTask] = Table(
             primary=True,
             link=lambda request, task: connection_url(request, "ota:batch", task.batch_id),
         ),
-        Column("source", pgettext_lazy("version", "From"), kind="code"),
-        Column("target", pgettext_lazy("version", "To"), kind="code"),
+        Column("source", pgettext_lazy("version", "From"), kind="code", labeled=True),
+        Column("target", pgettext_lazy("version", "To"), kind="code", labeled=True),
         Column("status", _("Status"), kind="status", status="batch_task"),
         Column("modified", _("Modified"), kind="time"),
     ],

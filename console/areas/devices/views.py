@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django.contrib import messages
@@ -126,6 +127,8 @@ def _list_devices(
             result, page = _find_page(request, device_filter, total)
         except CloudError as raised:
             error = raised
+    if not device_filter.text and not device_filter.status:
+        table = replace(table, order=gettext_lazy("Newest first"))  # the reference of QueryDevice says so
     return {
         "table": table.bind(request, result.devices, page=page, empty=_empty_text(request, device_filter)),
         "error": error,
@@ -146,26 +149,25 @@ def _find_page(
 ) -> tuple[DevicePage, Page | TokenPage]:
     """Return the devices of the requested page and its position: a page number, or a token beyond the limit of numbers."""
     size = page_size(request)
-    token = page_token(request)
-    number_text, _dot, cloud_token = token.partition(".")
-    by_token = bool(cloud_token) and number_text.isascii() and number_text.isdigit()
-    number = int(number_text[:9]) if by_token else page_number(request)
-    if not by_token:
-        number = min(number, lists.PAGING_LIMIT // size)
+    token, first_row = page_token(request)
+    number = min(page_number(request), lists.PAGING_LIMIT // size)
+    if token:
+        number = (first_row - 1) // size + 1
     result = lists.list_devices(
         request.gateway,
         device_filter,
         page=number,
         size=size,
-        token=cloud_token if by_token else "",
+        token=token,
         known_total=total,
     )
     last = result.paging_limit // size if result.paging_limit else None
     needs_token = result.next_token and last is not None and number >= last
-    if not by_token and not needs_token:
+    if not token and not needs_token:
         return result, Page(number, size, result.total, last=last)
-    following = f"{number + 1}.{result.next_token}" if result.next_token else None
-    return result, TokenPage(size, len(result.devices), token or "1", following, result.total)
+    if not token:
+        first_row = (number - 1) * size + 1
+    return result, TokenPage(size, len(result.devices), first_row, result.next_token or None, result.total)
 
 
 def _empty_text(request: CloudRequest, device_filter: DeviceFilter) -> Empty:

@@ -49,7 +49,6 @@ def _build_table(group_id: str, *, has_status: bool) -> Table[api.GroupDevice]:
         actions=actions.BULK.buttons((actions.BULK_REMOVE,), group_id=group_id),
         menu=lambda request, device: connection_url(request, "devices:menu", device.product_key, device.name),
         unit=_("devices"),
-        platform_order=True,
     )
 
 

@@ -40,7 +40,6 @@ TABLE: Table[api.Group] = Table(
         Column("created", _("Created"), kind="time"),
     ),
     menu=lambda request, group: connection_url(request, "groups:menu", group.id),
-    platform_order=True,
 )
 
 

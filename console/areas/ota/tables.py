@@ -43,7 +43,6 @@ PACKAGES: Table[api.Package] = Table(
     id="packages",
     caption=_("Packages"),
     columns=(_name_column("ota:package"), *_PACKAGE_COLUMNS),
-    platform_order=True,
 )
 
 READY_PACKAGES: Table[api.Package] = Table(
@@ -158,5 +157,4 @@ def build_task_table(batch_id: str, *, may_confirm: bool, may_cancel: bool) -> T
         ),
         actions=BULK.buttons(actions, batch_id=batch_id),
         unit=_("devices"),
-        platform_order=True,
     )

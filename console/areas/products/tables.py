@@ -42,7 +42,7 @@ PRODUCTS: Table[Product] = Table(
             hidden=True,
         ),
         Column("description", _("Description"), hidden=True),
-        Column("created", _("Created"), kind="time", sort=True),
+        Column("created", _("Created"), kind="time", sort=True, narrow=False),
     ],
     key=lambda product: product.key,
     menu=lambda request, product: connection_url(request, "products:menu", product.key),

@@ -65,7 +65,11 @@ PARAMETERS: Table[ParameterRow] = Table(
 )
 PARAMETERS_WITH_BEFORE: Table[ParameterRow] = replace(
     PARAMETERS,
-    columns=[PARAMETERS.columns[0], Column("before", _("Before")), Column("after", _("After"))],
+    columns=[
+        PARAMETERS.columns[0],
+        Column("before", _("Before"), labeled=True),
+        Column("after", _("After"), labeled=True),
+    ],
 )
 
 
@@ -194,11 +198,12 @@ def audit(request: TeamRequest) -> HttpResponseBase:
         return Download(lines, f"audit-{request.team.slug}.csv", operation="audit.export")
     if file_format == "jsonl":
         return build_jsonl_download(request.team, records)
-    size, token = page_size(request), page_token(request)
+    size = page_size(request)
+    token, first_row = page_token(request)
     entries, next_token = read_entries(
         records, token, size, by_job="job" not in filters.values, oldest_first=is_oldest_first
     )
-    page = TokenPage(size=size, shown=len(entries), token=token, next=next_token)
+    page = TokenPage(size, len(entries), first_row, next_token)
     table = ENTRIES.bind(request, entries, page=page, empty=NO_MATCHES if filters.values else NO_RECORDS)
     context = {
         "table": table,

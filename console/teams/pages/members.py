@@ -27,7 +27,7 @@ from console.sign_in.reauthentication import requires_reauthentication, requires
 from console.sign_in.sessions import describe_sessions
 from console.teams import changes, invitations
 from console.teams.changes import is_owner, list_assignable_roles, may_change_member
-from console.teams.forms import GrantForm
+from console.teams.forms import GrantForm, build_name_urls
 from console.teams.models import Invitation
 from console.teams.pages.audit import audit_menu_items, list_recent_actions
 from console.teams.pages.common import connection_names, get_actor, list_members
@@ -96,6 +96,7 @@ def members_table(names: dict[int, str], with_factor: Container[int]) -> Table[M
                 "second_factor",
                 gettext_lazy("Second factor"),
                 value=lambda member: describe_second_factor(member.user_id in with_factor),
+                narrow=False,
             ),
             Column(
                 "source",
@@ -147,6 +148,7 @@ def invitations_table(names: dict[int, str]) -> Table[InvitationRow]:
                 gettext_lazy("Invited by"),
                 value=lambda row: str(row.invitation.invited_by or ""),
                 sort=True,
+                labeled=True,
             ),
             Column("status", gettext_lazy("Status"), kind="status", status="invitation", sort=True),
             Column(
@@ -218,6 +220,9 @@ def member(request: TeamRequest, pk: int) -> HttpResponse:
     may_edit = may_change_member(request.membership, membership)
     access_scope = membership.own_scope
     names = connection_names(request.team)
+    connections = request.team.connections.all()
+    if access_scope.connections:
+        connections = connections.filter(pk__in=access_scope.connections)
     context = {
         "member": membership,
         "is_self": is_self,
@@ -230,7 +235,9 @@ def member(request: TeamRequest, pk: int) -> HttpResponse:
         "access_scope": access_scope,
         "scope": describe_scope(access_scope, names),
         "products": sorted(access_scope.products),
+        "product_urls": build_name_urls(request.team, connections, "products"),
         "groups": sorted(access_scope.groups),
+        "group_urls": build_name_urls(request.team, connections, "groups"),
         "connections": [names.get(pk, _("deleted connection")) for pk in sorted(access_scope.connections)],
     }
     return render(request, "teams/member.html", context)
