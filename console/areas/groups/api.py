@@ -18,7 +18,7 @@ from console.areas.groups.records import (
     GroupDetail,
     GroupDevice,
     GroupList,
-    Overview,
+    Totals,
     TreeCounts,
     to_counts,
     to_detail,
@@ -43,7 +43,7 @@ __all__ = [
     "GroupDetail",
     "GroupDevice",
     "GroupList",
-    "Overview",
+    "Totals",
     "TreeCounts",
 ]
 
@@ -85,34 +85,39 @@ def get_group(gateway: Gateway, group_id: str, *, fresh: bool = False) -> GroupD
     return _read_detail(gateway, group_id, fresh=fresh)[0]
 
 
-def get_overview(gateway: Gateway, group_id: str) -> Overview:
-    """Return a group with its subgroups, its tags and the device counts of its tree.
+def get_overview(gateway: Gateway, group_id: str) -> tuple[GroupDetail, GroupList]:
+    """Return a group and its subgroups. Up to 4 calls. Raises the errors of reading the group and its subgroups."""
+    detail, (response,) = _read_detail(gateway, group_id, _call_for_subgroups(group_id))
+    if isinstance(response, CloudError):
+        raise response
+    return detail, to_groups(response)
 
-    Up to 5 calls, and for the counts of up to MAX_COUNTED_ON_PAGE groups below it up to 2 calls each. Raises the errors of
-    reading the group and its subgroups.
+
+def get_totals(gateway: Gateway, group_id: str, *, level: int) -> Totals:
+    """Return a group, which is on `level` from 1 to 3, with its tags and the device counts of its tree.
+
+    3 calls, and for the counts of up to MAX_COUNTED_ON_PAGE groups below it up to 2 calls each. The group has no path. Raises the
+    errors of reading the group and its subgroups.
     """
-    tags_call = Call("QueryDeviceGroupTagList", {"GroupId": group_id})
-    detail, (subgroups_response, tags_response) = _read_detail(
-        gateway, group_id, _call_for_subgroups(group_id), tags_call
+    info, subgroups_response, tags_response = gateway.gather(
+        [
+            Call("QueryDeviceGroupInfo", {"GroupId": group_id}),
+            _call_for_subgroups(group_id),
+            Call("QueryDeviceGroupTagList", {"GroupId": group_id}),
+        ]
     )
+    if isinstance(info, CloudError):
+        raise info
     if isinstance(subgroups_response, CloudError):
         raise subgroups_response
-    subgroups = to_groups(subgroups_response)
+    detail, subgroups = to_detail(info, group_id, ()), to_groups(subgroups_response)
     counts = count_trees(
-        gateway,
-        [group.id for group in subgroups.groups],
-        level=detail.depth + 1,
-        most=MAX_COUNTED_ON_PAGE,
+        gateway, [group.id for group in subgroups.groups], level=level + 1, most=MAX_COUNTED_ON_PAGE
     )
     is_complete = subgroups.total == len(subgroups.groups) == len(counts)
     below = _add_up(list(counts.values())) if is_complete else None
-    return Overview(
-        detail,
-        subgroups,
-        tags_response if isinstance(tags_response, CloudError) else to_tags(tags_response),
-        TreeCounts(detail.counts, below),
-        counts,
-    )
+    tags = tags_response if isinstance(tags_response, CloudError) else to_tags(tags_response)
+    return Totals(detail, tags, TreeCounts(detail.counts, below), counts)
 
 
 def count_trees(
@@ -327,18 +332,8 @@ def _tag_string(tags: Sequence[Tag]) -> str:
 
 
 def add_devices(gateway: Gateway, group_id: str, product_key: str, names: Sequence[str]) -> AddResult:
-    """Add up to 200 devices of a product to the group. Names are checked first: BatchQueryDeviceDetail. Up to 3 calls."""
-    lookups = [
-        Call("BatchQueryDeviceDetail", {"ProductKey": product_key, "DeviceName": list(part)})
-        for part in _split(names, _MAX_DETAILS_PER_CALL)
-    ]
-    existing: set[str] = set()
-    for response in gateway.gather(lookups, fresh=True):
-        if isinstance(response, NotFound):  # the response of some accounts when none of the names exists
-            continue
-        if isinstance(response, CloudError):
-            raise response
-        existing |= {str(item.get("DeviceName", "")) for item in read_items(response.get("Data"), "Data")}
+    """Add up to 200 devices of a product to the group. Names are checked first. Up to 3 calls."""
+    existing = find_existing_names(gateway, product_key, names)
     known = tuple(name for name in names if name in existing)
     unknown = tuple(name for name in names if name not in existing)
     if not known:
@@ -355,6 +350,22 @@ def add_devices(gateway: Gateway, group_id: str, product_key: str, names: Sequen
         already=int(response.get("AlreadyRelatedGroupDeviceCount") or 0),
         full=int(response.get("ExceedTenGroupDeviceCount") or 0),
     )
+
+
+def find_existing_names(gateway: Gateway, product_key: str, names: Sequence[str]) -> set[str]:
+    """Return which of the names devices of the product have. 1 call for each 100 names."""
+    lookups = [
+        Call("BatchQueryDeviceDetail", {"ProductKey": product_key, "DeviceName": list(part)})
+        for part in _split(names, _MAX_DETAILS_PER_CALL)
+    ]
+    existing: set[str] = set()
+    for response in gateway.gather(lookups, fresh=True):
+        if isinstance(response, NotFound):  # the response of some accounts when none of the names exists
+            continue
+        if isinstance(response, CloudError):
+            raise response
+        existing |= {str(item.get("DeviceName", "")) for item in read_items(response.get("Data"), "Data")}
+    return existing
 
 
 def remove_devices(gateway: Gateway, group_id: str, devices: Sequence[tuple[str, str]]) -> int:
