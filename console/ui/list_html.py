@@ -179,9 +179,9 @@ def _sizes(request: HttpRequest, page: Page | TokenPage) -> Iterator[str]:
 
 
 def _describe_order(table: BoundTable[Any]) -> Iterator[str]:
-    """A note that the list cannot be sorted, if it has several rows."""
-    if table.table.platform_order and len(table.rows) > 1:
-        text = escape(gettext("Order set by the platform"))
+    """A note that the list cannot be sorted, if it has several pages: a sort would be looked for there."""
+    if table.table.platform_order and table.page is not None and table.page.is_part:
+        text = escape(gettext("The platform sets the order"))
         yield f'<span class="fd-pages-order">{text}</span>'
 
 

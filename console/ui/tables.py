@@ -139,7 +139,7 @@ class Table(Generic[Row]):
     `menu(request, row)` is the URL of the menu of the row's actions, which is fetched when it is opened.
     `scope` lists URL parameters that identify the list rather than filter it. `export`: the view exports all matching rows as
     CSV (`?format=csv`); `lines`: as JSON lines too (`?format=jsonl`). `default_sort` is the order without `?sort=` ("-created_at"),
-    if it is that of a column. `platform_order`: the platform sets the order, and the list says so. `unit` names several rows,
+    if it is that of a column. `platform_order`: the platform sets the order, and a list of several pages says so. `unit` names several rows,
     for example "rules". `compact`: on a phone, a row has its name and status in one line and the other values below, without labels.
     """
 

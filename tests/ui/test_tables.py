@@ -243,12 +243,15 @@ def test_page_sizes_are_offered_for_more_rows_than_the_smallest_page_has(rf, tot
     assert ("rows per page" in render_list(rf.get("/"), [Thing("a")], page=last)) is offered
 
 
-def test_a_list_of_the_platform_says_that_its_order_is_fixed(rf):
-    table = replace(THINGS, platform_order=True)
+@pytest.mark.parametrize(
+    ("page", "is_said"),
+    [(Page(1, 25, 60), True), (Page(1, 25, 2), False), (TokenPage(25, 60, "", "t"), True)],
+)
+def test_a_list_of_several_pages_says_that_the_platform_sets_its_order(page, is_said, rf):
     rows = [Thing("a"), Thing("b")]
-    bound = table.bind(rf.get("/"), rows, page=Page(1, 25, 2))
-    assert "Order set by the platform" in render_to_string("ui/results.html", {"table": bound})
-    assert "Order set by the platform" not in render_list(rf.get("/"), rows, page=Page(1, 25, 2))
+    bound = replace(THINGS, platform_order=True).bind(rf.get("/"), rows, page=page)
+    assert ("The platform sets the order" in render_to_string("ui/results.html", {"table": bound})) is is_said
+    assert "The platform sets the order" not in render_list(rf.get("/"), rows, page=page)
 
 
 def test_all_that_match_are_counted_in_the_unit_of_the_list(rf):
