@@ -11,7 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from console.areas.groups import api as groups_api
-from console.areas.ota import api, batches
+from console.areas.ota import api, batch_tasks, batches
 from console.areas.ota.views import create
 from console.connections.submissions import is_outcome_unknown
 from console.jobs.models import Job
@@ -274,7 +274,7 @@ def test_names_from_a_file_are_read_and_submitted(lamps, package, org, sign_in):
     browser = sign_in("release-engineer")
     browser.post(org.url(f"ota/packages/{package.id}/batch/"), {**read_hidden_fields(review), "step": "send"})
     (batch,) = list_batches(org, package)
-    _detail, tasks = api.get_batch_with_tasks(org.gateway(), batch.id)
+    _detail, tasks = batch_tasks.get_batch_with_tasks(org.gateway(), batch.id)
     assert {task.device for task in tasks.tasks} == {"lamp-1", "lamp-2", "lamp-3"}
 
 
@@ -331,7 +331,7 @@ def test_the_devices_of_a_group_are_the_target(lamps, package, org, sign_in):
     assert post(browser, org, package, "summary", target="GROUP", group=group.id).context["size"].count == 2
     post(browser, org, package, "send", target="GROUP", group=group.id)
     (batch,) = list_batches(org, package)
-    _detail, tasks = api.get_batch_with_tasks(gateway, batch.id)
+    _detail, tasks = batch_tasks.get_batch_with_tasks(gateway, batch.id)
     assert {task.device for task in tasks.tasks} == {"lamp-1", "lamp-4"}
 
 
@@ -479,7 +479,7 @@ def batch_id(lamps, package, org):
 
 
 def read_tasks(org, batch_id):
-    return {task.device: task for task in api.get_batch_with_tasks(org.gateway(), batch_id)[1].tasks}
+    return {task.device: task for task in batch_tasks.get_batch_with_tasks(org.gateway(), batch_id)[1].tasks}
 
 
 def test_selected_tasks_are_confirmed_after_a_question(batch_id, org, sign_in):
@@ -504,13 +504,44 @@ def test_confirming_twice_reports_that_the_task_does_not_wait(batch_id, org, sig
     assert "iot.firmware.InvalidTaskStatus" in second.content.decode()
 
 
-def test_tasks_are_confirmed_ten_in_a_call(batch_id, org, sign_in, calls):
-    keys = [f"task-{number}/lamp-{number}" for number in range(11)]
+def test_a_call_confirms_no_more_tasks_than_the_platform_accepts(batch_id, org, sign_in, calls, monkeypatch):
+    monkeypatch.setattr(batch_tasks, "MAX_CONFIRMED", 2)
+    keys = [f"{task.id}/{name}" for name, task in read_tasks(org, batch_id).items()]
     response = sign_in("release-engineer").post(
         org.url(f"ota/batches/{batch_id}/tasks/bulk/confirm/"), {"selected": keys, "confirmed": "1"}
     )
-    assert response.context["failed"] == 11
-    assert calls.count("ConfirmOTATask") == 2
+    assert (response.context["succeeded"], response.context["failed"]) == (5, 0)
+    assert calls.count("ConfirmOTATask") == 3
+
+
+def test_a_task_that_is_not_one_of_the_batch_is_not_confirmed(batch_id, lamps, org, sign_in, calls):
+    other = create_package(org, lamps, name="other", version="9.0")
+    response = org.gateway().call(
+        "CreateOTAStaticUpgradeJob",
+        FirmwareId=other.id,
+        ProductKey=lamps,
+        TargetSelection="SPECIFIC",
+        TargetDeviceName=["lamp-1"],
+        OverwriteMode=2,
+        NeedConfirm=True,
+    )
+    other_batch = response["Data"]["JobId"]
+    task = read_tasks(org, other_batch)["lamp-1"]
+    calls.clear()
+    url = org.url(f"ota/batches/{batch_id}/tasks/bulk/confirm/")
+    response = sign_in("release-engineer").post(url, {"selected": f"{task.id}/lamp-1", "confirmed": "1"})
+    assert (response.context["succeeded"], response.context["failed"]) == (0, 1)
+    assert "ConfirmOTATask" not in calls
+    assert read_tasks(org, other_batch)["lamp-1"].status == "CONFIRM"
+
+
+@pytest.mark.parametrize("action", ["confirm", "cancel"])
+def test_updates_of_a_batch_that_does_not_exist_are_not_changed(action, batch_id, org, sign_in):
+    task = read_tasks(org, batch_id)["lamp-1"]
+    url = org.url(f"ota/batches/nosuchbatch/tasks/bulk/{action}/")
+    response = sign_in("release-engineer").post(url, {"selected": f"{task.id}/lamp-1", "confirmed": "1"})
+    assert response.status_code == 404 or response.context["failed"] == 1
+    assert read_tasks(org, batch_id)["lamp-1"].status == "CONFIRM"
 
 
 def test_all_tasks_that_match_the_filter_are_asked_about(batch_id, org, sign_in):
@@ -532,7 +563,7 @@ def test_the_update_of_one_device_is_canceled(batch_id, org, sign_in):
 def test_a_batch_is_canceled_by_the_selected_statuses(lamps, package, org, sign_in, batch_id):
     browser = sign_in("release-engineer")
     task = read_tasks(org, batch_id)["lamp-1"]
-    assert api.confirm_each(org.gateway(), [task.id], batch_id=batch_id) == [None]
+    assert batch_tasks.confirm_each(org.gateway(), [(task.id, task.device)], batch_id=batch_id) == [None]
     url = org.url(f"ota/batches/{batch_id}/cancel/")
     assert browser.post(url, {}).status_code == 422
     assert browser.post(url, {"statuses": "QUEUED"}).status_code == 302
