@@ -110,6 +110,16 @@ def count_tasks(
     )
 
 
+def count_failed(gateway: Gateway, batch_ids: Sequence[str]) -> dict[str, int]:
+    """Return the number of failed tasks of each batch, without batches that cannot be read. 1 call for each."""
+    responses = gateway.gather([_call_for_tasks(batch_id, "FAILED", (), 1, 1) for batch_id in batch_ids])
+    return {
+        batch_id: read_count(response.get("Total"))
+        for batch_id, response in zip(batch_ids, responses, strict=True)
+        if not isinstance(response, CloudError)
+    }
+
+
 def confirm_each(
     gateway: Gateway, tasks: Sequence[tuple[str, str]], *, batch_id: str
 ) -> list[CloudError | None]:
