@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from console.accounts.roles import Area, Level
+from console.areas.ota.failures import OPERATIONS as FAILING_BATCHES
 from console.connections.http import CloudRequest
 from console.dashboard import api, attention
 from console.dashboard.changes import find_changes
@@ -99,7 +100,7 @@ def home(request: CloudRequest) -> HttpResponse:
 def failing_batches(request: CloudRequest) -> HttpResponse:
     """Return the running batches with failed devices, for the list of what needs attention, which has other entries with
     `?others=1`. Up to 17 calls."""
-    for operation in attention.FAILING_BATCHES:
+    for operation in FAILING_BATCHES:
         request.gateway.require(operation)
     notices: list[attention.Notice] | None
     try:

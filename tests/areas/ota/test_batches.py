@@ -6,7 +6,9 @@ import re
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.conf import settings
+from django.core.cache import caches
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
@@ -47,8 +49,11 @@ def build_fields(**changes):
 
 
 def post(browser, org, package, step, **changes):
+    """Submit the form (`step` "summary"), which leads to the review, or the review ("send")."""
     return browser.post(
-        org.url(f"ota/packages/{package.id}/batch/"), {**build_fields(**changes), "step": step}
+        org.url(f"ota/packages/{package.id}/batch/"),
+        {**build_fields(**changes), "step": step},
+        follow=step == "summary",
     )
 
 
@@ -68,7 +73,7 @@ def test_the_review_shows_the_number_of_devices_and_sends_nothing(lamps, package
     assert response.status_code == 200
     assert response.context["size"].count == 5
     assert list_batches(org, package) == ()
-    assert len(calls) <= 5  # the last is this test's own
+    assert len(calls) <= 6  # 2 for the form, 3 for its review; the last is this test's own
 
 
 @pytest.mark.parametrize(
@@ -190,17 +195,45 @@ def test_a_form_submitted_twice_creates_one_batch_and_shows_it_both_times(lamps,
     assert len(list_batches(org, package)) == 1
 
 
+def test_a_review_can_be_loaded_again(lamps, package, org, sign_in):
+    browser = sign_in("release-engineer")
+    file = SimpleUploadedFile("names.txt", b"lamp-1\nlamp-3\n")
+    review = post(browser, org, package, "summary", target="SPECIFIC", names="lamp-2", list_file=file)
+    address, status = review.redirect_chain[-1]
+    assert status == 302
+    again = browser.get(address)
+    assert again.context["size"].count == 3
+    assert read_hidden_fields(again) == read_hidden_fields(review)
+    other = sign_in("administrator").get(address, follow=True)
+    assert "The form has expired" in other.content.decode(), "the values belong to one user"
+
+
+def test_an_expired_review_leads_to_an_empty_form_and_says_so(lamps, package, org, sign_in):
+    browser = sign_in("release-engineer")
+    review = post(browser, org, package, "summary")
+    caches["default"].clear()
+    response = browser.get(review.redirect_chain[-1][0], follow=True)
+    assert "The form has expired. Enter the values again." in response.content.decode()
+    assert response.context["form"].is_bound is False
+
+
+def test_a_review_whose_start_has_passed_is_the_form_with_the_reason(lamps, package, org, sign_in, clock):
+    start = (timezone.now() + timedelta(minutes=10)).strftime("%Y-%m-%dT%H:%M")
+    browser = sign_in("release-engineer")
+    review = post(browser, org, package, "summary", start=start, rate="77")
+    assert review.context["details"]
+    address = review.redirect_chain[-1][0]
+    with time_machine.travel(timezone.now() + timedelta(minutes=8)):
+        response = browser.get(address)
+    assert response.context["form"].errors["start"]
+    assert 'value="77"' in response.content.decode()
+
+
 def test_going_back_from_the_review_keeps_the_values(lamps, package, org, sign_in):
-    response = post(
-        sign_in("release-engineer"),
-        org,
-        package,
-        "back",
-        target="GRAY",
-        percent="33.3",
-        rate="77",
-        tags="a=b",
-    )
+    browser = sign_in("release-engineer")
+    values = {"target": "GRAY", "percent": "33.3", "rate": "77", "tags": "a=b"}
+    review = post(browser, org, package, "summary", **values)
+    response = browser.get(review.context["edit_url"])
     text = response.content.decode()
     assert response.status_code == 200
     assert 'value="33.3"' in text
@@ -412,7 +445,8 @@ def test_a_dynamic_batch_is_created_once_and_stopped_by_name(lamps, package, org
 
 def post_dynamic(browser, org, package, step, **changes):
     fields = build_fields(source_versions="1.0.0", **changes)
-    return browser.post(org.url(f"ota/packages/{package.id}/dynamic/"), {**fields, "step": step})
+    url = org.url(f"ota/packages/{package.id}/dynamic/")
+    return browser.post(url, {**fields, "step": step}, follow=step == "summary")
 
 
 @pytest.mark.parametrize(
@@ -448,11 +482,42 @@ def test_a_dynamic_batch_of_a_large_product_needs_the_name_of_the_package(
 
 
 def test_going_back_from_the_review_of_a_dynamic_batch_keeps_the_values(lamps, package, org, sign_in):
-    response = post_dynamic(sign_in("release-engineer"), org, package, "back", rate="77")
+    browser = sign_in("release-engineer")
+    review = post_dynamic(browser, org, package, "summary", rate="77")
+    response = browser.get(review.context["edit_url"])
     text = response.content.decode()
     assert response.status_code == 200
     assert "1.0.0</textarea>" in text
     assert 'value="77"' in text
+
+
+def test_a_refused_verification_names_the_device_that_does_not_exist_once(lamps, product, org, sign_in):
+    package = create_package(org, product, verify=True)
+    url = org.url(f"ota/packages/{package.id}/verify/")
+    names = {"names": "lamp-1\nlamp-typo", "timeout": "60", "need_push": "on", "token": "t1"}
+    response = sign_in("release-engineer").post(url, names)
+    assert response.status_code == 422
+    (error,) = response.context["form"].errors["names"]
+    assert "has no device with this name: lamp-typo." in error
+    text = response.content.decode()
+    assert text.count("has no device with this name") == 1
+    assert "fd-cloud-error" not in text
+    assert api.get_package(org.gateway(), package.id).status == "0"
+
+
+def test_a_refused_batch_names_the_devices_that_do_not_exist(lamps, package, org, sign_in):
+    response = post(
+        sign_in("release-engineer"), org, package, "send", target="SPECIFIC", names="typo-1 lamp-1 typo-2"
+    )
+    assert response.status_code == 422
+    assert "with these names: typo-1, typo-2." in str(response.context["form"].errors["names"])
+    assert list_batches(org, package) == ()
+
+
+def test_an_error_of_the_platform_stands_on_the_form_once(lamps, package, emulator, org, sign_in):
+    emulator.faults.add("CreateOTAStaticUpgradeJob", kind="error", code="Forbidden.RAM", status=403, times=9)
+    response = post(sign_in("release-engineer"), org, package, "send")
+    assert response.content.decode().count('role="alert"') == 1
 
 
 def test_the_form_of_a_verification_explains_push_and_confirmation(lamps, product, org, sign_in):
