@@ -262,6 +262,7 @@ function find() {
   for (const figure of document.querySelectorAll("[data-chart]")) if (!live.has(figure)) start(figure);
 }
 document.addEventListener("htmx:load", find);
+document.addEventListener("fd:charts", () => live.forEach(load));
 document.addEventListener("fd:theme", () => live.forEach(redraw));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => live.forEach(redraw));
 find();

@@ -182,6 +182,15 @@ def test_a_refresh_changes_the_chart_in_place(show_chart: ShowChart) -> None:
     assert read_legend(page) == "Online 2 Offline 8 Mar 1, 12:10:05"
 
 
+def test_a_page_with_new_numbers_lets_its_charts_load_again(show_chart: ShowChart) -> None:
+    page = show_chart(build_data([0, 300, 600], [4, 7, 9]))
+    serve(page, build_data([0, 300, 600, 900], [4, 7, 9, 2]))
+    with page.expect_response("**/chart.json*"):
+        page.evaluate("document.body.dispatchEvent(new CustomEvent('fd:charts', {bubbles: true}))")
+    expect(page.locator("[data-chart-legend]")).to_contain_text("Mar 1, 12:15")
+    assert read_legend(page) == "Online 2 Offline 8 Mar 1, 12:15"
+
+
 def test_a_refresh_that_fails_keeps_the_chart(show_chart: ShowChart) -> None:
     page = show_chart(build_data([0, 300, 600], [4, 7, 9]))
     page.unroute("**/chart.json*")

@@ -690,6 +690,27 @@ def test_a_monitored_batch_shows_the_recorded_counts_and_its_chart(batch_id, org
     assert [curve["label"] for curve in failures["series"]] == ["Failed"]
 
 
+def test_the_charts_of_a_running_batch_load_again_with_new_counts(batch_id, org, sign_in):
+    from console.areas.ota.jobs import monitor_batch
+    from console.jobs.models import Sample
+
+    job = monitor_batch(org.gateway("release-engineer"), batch_id, product_key="k1")
+    browser = sign_in("viewer")
+
+    def find_live_part(response):
+        address = re.search(r'hx-get="([^"]+/live/[^"]*)"', response.content.decode())
+        return address[1].replace("&amp;", "&")
+
+    address = find_live_part(browser.get(org.url(f"ota/batches/{batch_id}/")))
+    assert "HX-Trigger" not in browser.get(address), "nothing is counted yet"
+    for succeeded in (1, 2):
+        Sample.objects.create(job=job, counts={"SUCCEEDED": succeeded, "QUEUED": 5 - succeeded})
+        response = browser.get(address)
+        assert response["HX-Trigger"] == "fd:charts"
+        address = find_live_part(response)
+        assert "HX-Trigger" not in browser.get(address), "the same counts"
+
+
 def test_the_chart_of_a_batch_names_each_status_as_the_tiles_do_and_in_their_color(batch_id, org, sign_in):
     from console.areas.ota.jobs import STATUSES, monitor_batch
     from console.jobs.models import Sample

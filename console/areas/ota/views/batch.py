@@ -66,10 +66,14 @@ def _read_progress(request: CloudRequest, batch: api.Batch) -> dict[str, Any]:
     """Return the context of areas/ota/batch_live.html: the progress of the batch as monitoring recorded it. Without a record,
     the page counts the tasks. No call."""
     is_monitored = batch.is_running and bool(jobs.read_monitored(request.connection, [batch.id]))
+    counts = read_recorded(request.connection, [batch]).get(batch.id, Counts())
     return {
         "batch": batch,
+        "live_query": urlencode(
+            {"status": batch.status, **({"counted": counts.at.isoformat()} if counts.at else {})}
+        ),
         "may_monitor": request.gateway.allows(MONITOR_BATCH.operation),
-        "counts": read_recorded(request.connection, [batch]).get(batch.id, Counts()),
+        "counts": counts,
         "is_monitored": is_monitored,
         "has_chart": is_monitored or jobs.has_curve(request.connection, batch.id),
     }
@@ -79,7 +83,8 @@ def _read_progress(request: CloudRequest, batch: api.Batch) -> dict[str, Any]:
 def batch_live(request: CloudRequest, batch_id: str) -> HttpResponse:
     """Show the part of the batch page that refreshes automatically. 1 call.
 
-    When the status differs from `?status=`, the status on the page, the entire page is reloaded.
+    When the status differs from `?status=`, the status on the page, the entire page is reloaded. When the counts are newer than
+    those on the page, of the time `?counted=`, its charts load again.
     """
     detail = api.get_batch(request.gateway, batch_id)
     shown_status = request.GET.get("status", "")
@@ -87,7 +92,12 @@ def batch_live(request: CloudRequest, batch_id: str) -> HttpResponse:
         response = HttpResponse()
         response["HX-Refresh"] = "true"
         return response
-    return render(request, "areas/ota/batch_live.html", _read_progress(request, detail.batch))
+    context = _read_progress(request, detail.batch)
+    response = render(request, "areas/ota/batch_live.html", context)
+    counted_at = context["counts"].at
+    if counted_at and request.GET.get("counted") != counted_at.isoformat():
+        response["HX-Trigger"] = "fd:charts"  # the charts show the same counts
+    return response
 
 
 @require_safe
