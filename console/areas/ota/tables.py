@@ -94,6 +94,7 @@ _PRODUCT: Column[ListedBatch] = Column(
     "product",
     _("Product"),
     value=lambda row: row.product,
+    narrow=False,
     link=lambda request, row: connection_url(request, "products:detail", row.batch.product_key),
 )
 
@@ -118,6 +119,7 @@ def _build_batch_table(caption: str | Promise, *names: Column[ListedBatch]) -> T
                 pgettext_lazy("of a batch", "Target"),
                 value=lambda row: TARGETS.get(row.batch.target, row.batch.target),
                 kind="phrase",
+                narrow=False,
             ),
             Column("progress", _("Progress"), template="areas/ota/row_progress.html"),
             Column("status", _("Status"), kind="status", status="batch", value=lambda row: row.batch.status),
@@ -126,6 +128,7 @@ def _build_batch_table(caption: str | Promise, *names: Column[ListedBatch]) -> T
             Column("ended", _("Ended"), kind="time", hidden=True, value=lambda row: row.batch.ended),
             Column("id", _("Batch ID"), kind="code", hidden=True, copy=True, value=lambda row: row.batch.id),
         ),
+        compact=True,
     )
 
 
