@@ -95,8 +95,9 @@ def _read_jobs(jobs: JobQuerySet) -> list[Job]:
 
 
 def may_find_batches(gateway: Gateway) -> bool:
-    """Whether the member may read what `find_batches` reads."""
-    return all(map(gateway.allows, FAILING_BATCHES))
+    """Whether the member may read what `find_batches` reads. Members limited to groups see no batches."""
+    guard = gateway.limited_scope
+    return all(map(gateway.allows, FAILING_BATCHES)) and (guard is None or bool(guard.products))
 
 
 def find_batches(request: CloudRequest, jobs: JobQuerySet) -> list[Notice]:

@@ -327,3 +327,26 @@ def test_every_member_sees_the_parts_of_the_page_that_their_role_may_read(
     assert ("Not activated" in text) == ("devices" in levels)
     assert ("device-history.json" in text) == ("devices" in levels)
     assert "fd-cloud-error-title" not in text
+
+
+@pytest.mark.parametrize("groups", [[], ["g1"]])
+def test_members_limited_to_products_see_the_batches_of_these(
+    fleet: Any, org: Organization, sign_in: SignIn, groups: list[str]
+) -> None:
+    batch_id = next(iter(read_failing_batches(org)))
+    product = ota.get_batch(org.gateway(), batch_id).batch.product_key
+    scope = {"products": [product], "groups": groups}
+    org.team.memberships.filter(user=org.members["viewer"]).update(access_scope=scope)
+    browser = sign_in("viewer")
+    assert "failing-batches/" in browser.get(HOME).content.decode()
+    notices = browser.get(f"{HOME}failing-batches/").context["notices"]
+    assert org.url(f"ota/batches/{batch_id}/") in [notice.url for notice in notices]
+
+
+def test_members_limited_to_groups_see_no_batches_and_ask_for_none(
+    fleet: Any, org: Organization, sign_in: SignIn
+) -> None:
+    org.team.memberships.filter(user=org.members["viewer"]).update(access_scope={"groups": ["g1"]})
+    browser = sign_in("viewer")
+    assert "failing-batches/" not in browser.get(HOME).content.decode()
+    assert browser.get(f"{HOME}failing-batches/").status_code == 403
