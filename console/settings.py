@@ -14,7 +14,7 @@ from typing import Any
 
 import django_stubs_ext
 import environ
-from celery.schedules import crontab, schedule
+from celery.schedules import schedule
 from cryptography.fernet import Fernet
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
@@ -474,8 +474,8 @@ CELERY_BEAT_SCHEDULE = {
     "audit.maintain": {"task": "audit.maintain", "schedule": schedule(timedelta(days=1))},
     "dashboard.count_devices": {
         "task": "dashboard.count_devices",
-        "schedule": crontab(minute="*/10"),
-        "options": {"expires": 600},
+        "schedule": schedule(timedelta(minutes=1)),
+        "options": {"expires": 60},
     },
     "sign_in.clean_up": {"task": "sign_in.clean_up", "schedule": schedule(timedelta(hours=1))},
 }

@@ -64,6 +64,7 @@ MEMBERS_ONLY: dict[str, AllowedRoles] = {
     "connections:delete": ADMIN_FORM,
     "dashboard:home": PAGE,
     "dashboard:device-history": PAGE,
+    "dashboard:failing-batches": PAGE,
     # The request in these addresses belongs to the operator, who may withdraw it. Others decide.
     "approvals:list": PAGE,
     "approvals:detail": PAGE,

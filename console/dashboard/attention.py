@@ -1,4 +1,4 @@
-"""What needs the attention of a member on a connection. Makes no call to the cloud."""
+"""What needs the attention of a member on a connection."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext
 
 from console.approvals import inbox
+from console.areas.ota.failures import OPERATIONS as FAILING_BATCHES
+from console.areas.ota.failures import find_failing_batches
 from console.areas.ota.jobs import KIND as MONITORING
 from console.areas.ota.jobs import MonitoringParams
+from console.connections.gateway import Gateway
 from console.connections.http import CloudRequest
 from console.dashboard.api import Package
 from console.jobs.listing import job_title
@@ -42,6 +45,7 @@ class Notice:
 
 def find_notices(request: CloudRequest, jobs: JobQuerySet, packages: Iterable[Package]) -> list[Notice]:
     """Return what needs attention, the most urgent first: requests for approval, failed and stuck jobs and batches, packages.
+    Makes no call to the cloud.
 
     `jobs`: those that the member may see. `packages`: update packages that are not verified.
     """
@@ -64,12 +68,8 @@ def _find_approvals(request: CloudRequest) -> Iterator[Notice]:
 
 def _find_jobs(request: CloudRequest, jobs: JobQuerySet) -> Iterator[Notice]:
     """Failures of the last days, and running jobs that have failures or do not advance. One notice for each batch."""
-    recent = jobs.filter(
-        state__in=(Job.State.FAILED, Job.State.PARTIAL), finished_at__gte=timezone.now() - _RECENT
-    )
-    recent = recent.exclude(children__state__in=(*Job.ACTIVE, Job.State.SUCCEEDED))
     subjects: set[str] = set()
-    for job in [*jobs.active()[:_MAX_JOBS_READ], *recent[:_MAX_JOBS_READ]]:
+    for job in _read_jobs(jobs):
         if job.kind == MONITORING and job.subject in subjects:
             continue
         subjects.add(job.subject)
@@ -83,6 +83,38 @@ def _find_jobs(request: CloudRequest, jobs: JobQuerySet) -> Iterator[Notice]:
                 "circle-x" if tone == "bad" else "clock-pause",
                 job.finished_at or job.started_at,
             )
+
+
+def _read_jobs(jobs: JobQuerySet) -> list[Job]:
+    """The running jobs, and those that failed in the last days and were not started again."""
+    recent = jobs.filter(
+        state__in=(Job.State.FAILED, Job.State.PARTIAL), finished_at__gte=timezone.now() - _RECENT
+    )
+    recent = recent.exclude(children__state__in=(*Job.ACTIVE, Job.State.SUCCEEDED))
+    return [*jobs.active()[:_MAX_JOBS_READ], *recent[:_MAX_JOBS_READ]]
+
+
+def may_find_batches(gateway: Gateway) -> bool:
+    """Whether the member may read what `find_batches` reads. Members limited to groups see no batches."""
+    guard = gateway.limited_scope
+    return all(map(gateway.allows, FAILING_BATCHES)) and (guard is None or bool(guard.products))
+
+
+def find_batches(request: CloudRequest, jobs: JobQuerySet) -> list[Notice]:
+    """Return running batches with failed devices, without those that `find_notices` finds by their monitoring. For the calls see
+    `find_failing_batches`; raises CloudError."""
+    monitored = {job.subject for job in _read_jobs(jobs) if job.kind == MONITORING}
+    return [
+        Notice(
+            gettext("Batch %(name)s") % {"name": found.package},
+            gettext("%(number)s failed") % {"number": number(found.failed)},
+            connection_url(request, "ota:batch", found.batch.id),
+            "bad",
+            "circle-x",
+            found.batch.started,
+        )
+        for found in find_failing_batches(request.gateway, known=monitored)
+    ]
 
 
 def _title(job: Job) -> str:

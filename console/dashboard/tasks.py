@@ -6,12 +6,14 @@ import logging
 
 from celery import shared_task
 from celery.exceptions import SoftTimeLimitExceeded
+from django.core.cache import caches
+from django.utils import timezone
 
 from console.accounts.encryption import Undecryptable
 from console.connections.locks import hold_lock
 from console.connections.models import Connection
 from console.dashboard.sampling import record_connection
-from console.device_counts.history import INTERVAL, delete_old_samples
+from console.device_counts.history import INTERVAL, delete_old_samples, start_of_step
 from iot_client.errors import CloudError
 
 log = logging.getLogger(__name__)
@@ -20,10 +22,15 @@ _SECONDS = int(INTERVAL.total_seconds())
 
 @shared_task(name="dashboard.count_devices", acks_late=False)
 def count_devices() -> None:
-    """Delete old samples, and start a task for each connection."""
+    """Delete old samples, and start a task for each connection that has had none in these ten minutes.
+
+    It runs every minute, so that a new connection, and a console that has just started, soon have a first sample.
+    """
     delete_old_samples()
+    interval = int(start_of_step(timezone.now(), INTERVAL).timestamp())
     for pk in Connection.objects.order_by("pk").values_list("pk", flat=True):
-        count_connection.apply_async((pk,), expires=_SECONDS)
+        if caches["cloud"].add(f"device-counts:{pk}:{interval}", True, _SECONDS):
+            count_connection.apply_async((pk,), expires=_SECONDS)
 
 
 @shared_task(

@@ -9,5 +9,6 @@ from console.dashboard import views
 app_name = "dashboard"
 urlpatterns = [
     path("", views.home, name="home"),
+    path("failing-batches/", views.failing_batches, name="failing-batches"),
     path("device-history.json", views.device_history, name="device-history"),
 ]

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from console.accounts.roles import Area, Level
+from console.areas.ota.failures import OPERATIONS as FAILING_BATCHES
 from console.connections.http import CloudRequest
 from console.dashboard import api, attention
 from console.dashboard.changes import find_changes
@@ -77,6 +78,7 @@ def home(request: CloudRequest) -> HttpResponse:
         "segments": _build_segments(request, devices) if devices else [],
         "product_count": overview.products if isinstance(overview.products, int) else None,
         "notices": notices[: attention.SHOWN],
+        "checks_batches": attention.may_find_batches(request.gateway),
         "more_notices": max(0, len(notices) - attention.SHOWN),
         "jobs": [
             (job, job_title(job), attention.job_page(request, job))
@@ -92,6 +94,21 @@ def home(request: CloudRequest) -> HttpResponse:
         ],
     }
     return render(request, "dashboard/home.html", context)
+
+
+@require_safe
+def failing_batches(request: CloudRequest) -> HttpResponse:
+    """Return the running batches with failed devices, for the list of what needs attention, which has other entries with
+    `?others=1`. Up to 17 calls."""
+    for operation in FAILING_BATCHES:
+        request.gateway.require(operation)
+    notices: list[attention.Notice] | None
+    try:
+        notices = attention.find_batches(request, visible_jobs(request.gateway))
+    except CloudError:
+        notices = None
+    context = {"notices": notices, "is_unknown": notices is None, "has_others": "others" in request.GET}
+    return render(request, "dashboard/_batches.html", context)
 
 
 @require_safe

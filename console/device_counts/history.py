@@ -19,6 +19,7 @@ from console.ui.charts import PERIODS, Curve, build_chart_data
 
 Kind = DeviceCountSample.Kind
 INTERVAL = timedelta(minutes=10)
+"""The time between two counts of all subjects. The numbers that a page reads are recorded in between."""
 KEEP = timedelta(days=31)
 # The time between two points of a chart, by the days that it shows.
 _STEPS = dict(zip(PERIODS, (INTERVAL, timedelta(minutes=30), timedelta(hours=2)), strict=True))
@@ -32,12 +33,8 @@ def fleet_key(connection: Connection) -> str:
     return hashlib.sha256(connection.account.encode()).hexdigest()[:32]
 
 
-def start_of_interval(moment: datetime) -> datetime:
-    """Return the start of the ten minutes that contain `moment`."""
-    return _start_of_step(moment, INTERVAL)
-
-
-def _start_of_step(moment: datetime, step: timedelta) -> datetime:
+def start_of_step(moment: datetime, step: timedelta) -> datetime:
+    """Return the start of the step that contains `moment`: of the hour, if a step is an hour."""
     seconds = int(step.total_seconds())
     return datetime.fromtimestamp(int(moment.timestamp()) // seconds * seconds, UTC)
 
@@ -46,8 +43,8 @@ def _start_of_step(moment: datetime, step: timedelta) -> datetime:
 
 
 def record_counts(connection: Connection, kind: Kind, counts: Mapping[str, DeviceCounts]) -> None:
-    """Record the present numbers of several subjects, by their keys. Those that have a sample of these ten minutes keep it."""
-    at = start_of_interval(timezone.now())
+    """Record the present numbers of several subjects, by their keys. Those that have a sample of this minute keep it."""
+    at = _this_minute()
     samples = [
         DeviceCountSample(
             connection=connection,
@@ -66,10 +63,14 @@ def record_counts(connection: Connection, kind: Kind, counts: Mapping[str, Devic
 
 
 def record_if_due(connection: Connection, kind: Kind, key: str, counts: DeviceCounts) -> None:
-    """Record numbers that a page has read anyway, unless these ten minutes have a sample."""
-    at = start_of_interval(timezone.now())
-    if not DeviceCountSample.objects.filter(connection=connection, kind=kind, key=key, at=at).exists():
+    """Record numbers that a page has read anyway, so that its chart ends with them, unless this minute has a sample."""
+    samples = DeviceCountSample.objects.filter(connection=connection, kind=kind, key=key, at=_this_minute())
+    if not samples.exists():
         record_counts(connection, kind, {key: counts})
+
+
+def _this_minute() -> datetime:
+    return start_of_step(timezone.now(), timedelta(minutes=1))
 
 
 def delete_old_samples() -> None:
@@ -91,22 +92,30 @@ def chart_response(
 
 def _read_chart(connection: Connection, kind: Kind, keys: Sequence[str], days: int) -> dict[str, Any]:
     now, step = timezone.now(), _STEPS[days]
+    start = now - timedelta(days=days)
     samples = DeviceCountSample.objects.filter(
-        connection=connection, kind=kind, key__in=keys, at__gt=now - timedelta(days=days), at__lte=now
+        connection=connection, kind=kind, key__in=keys, at__gt=start, at__lte=now
     )
     present = list(samples.values_list("key").annotate(Min("at"), Max("at"))) if len(keys) > 1 else []
     sums = samples.values_list("at").annotate(Count("pk"), Sum("devices"), Sum("activated"), Sum("online"))
-    times: list[datetime] = []
-    numbers: list[DeviceCounts | None] = []
+    points: dict[datetime, tuple[datetime, DeviceCounts | None]] = {}  # by the start of their step
+    latest: tuple[datetime, DeviceCounts | None] | None = None
     for at, count, devices, activated, online in sums.order_by("at"):
-        if times and _start_of_step(at, step) == _start_of_step(times[-1], step):
-            continue
         expected = sum(first <= at <= last + _ABSENCE for _key, first, last in present)
-        times.append(at)
         # A sum without one of the subjects would look like a loss of devices.
-        numbers.append(DeviceCounts(devices, activated, online) if count >= expected else None)
-    gap = step * 1.5
-    return build_chart_data(times, _build_curves(numbers), gap=gap, until=now if times else None)
+        latest = at, DeviceCounts(devices, activated, online) if count >= expected else None
+        in_step = start_of_step(at, step)
+        if points.get(in_step, (at, None))[1] is None:
+            points[in_step] = latest
+    shown = list(points.values())
+    if latest and latest[1] and latest[0] > shown[-1][0]:
+        shown.append(latest)  # the chart ends with the present numbers
+    return build_chart_data(
+        [at for at, _counts in shown],
+        _build_curves([counts for _at, counts in shown]),
+        gap=step * 1.5,
+        period=(start, now),
+    )
 
 
 def _build_curves(numbers: Sequence[DeviceCounts | None]) -> list[Curve]:

@@ -14,7 +14,7 @@ MAX_KEY_LENGTH = 64
 class DeviceCountSample(models.Model):
     """The numbers of devices of a subject at one time: all, activated (connected at least once), online.
 
-    `at` is the start of ten minutes in which the numbers were read; there is one sample for each subject in them.
+    `at` is the minute in which the numbers were read; there is one sample for each subject in it.
     """
 
     class Kind(models.TextChoices):

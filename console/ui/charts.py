@@ -23,12 +23,16 @@ class Curve:
 
 
 def build_chart_data(
-    times: Sequence[datetime], curves: Sequence[Curve], *, gap: timedelta, until: datetime | None = None
+    times: Sequence[datetime],
+    curves: Sequence[Curve],
+    *,
+    gap: timedelta,
+    period: tuple[datetime, datetime] | None = None,
 ) -> dict[str, Any]:
     """Return the JSON object of a chart. `times` are in order, and each curve has a value for each of them.
 
-    Where two times are further apart than `gap`, nothing was measured: the curves are interrupted. `until` is the end of the
-    time axis, if it lies after the last measurement.
+    Where two times are further apart than `gap`, nothing was measured: the curves are interrupted. `period`: the start and the end
+    of the time axis; without it, the axis shows the measurements.
     """
     x: list[int] = []
     positions: list[int | None] = []
@@ -46,4 +50,4 @@ def build_chart_data(
         }
         for curve in curves
     ]
-    return {"x": x, "series": series, "until": int(until.timestamp()) if until else None}
+    return {"x": x, "series": series, "period": [int(end.timestamp()) for end in period] if period else None}

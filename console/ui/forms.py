@@ -24,6 +24,8 @@ from console.ui.links import query_url
 
 FORM_REFUSED = 422
 """The status of a page whose form has errors: htmx replaces the form with the response."""
+SHOWN_ABOVE = "shown-above"
+"""The code of an error of a form that its page shows apart from the form: `ui/form_errors.html` leaves it out."""
 
 
 class Renderer(TemplatesSetting):

@@ -1,8 +1,9 @@
 // Charts over time. The library is loaded with the first chart; the data comes from the URL in `data-src`:
-// {"x": [seconds since 1970], "series": [{"label", "color", "values"}], "until": seconds or null}. A value may be null: nothing
-// was measured. A refresh changes a chart in place, so that the pointer keeps showing the values below it.
-const ENOUGH = 3; // measurements: fewer make no line
-const WINDOW = 600; // seconds: the shortest time that a chart shows
+// {"x": [seconds since 1970], "series": [{"label", "color", "values"}], "period": [start, end] of the time axis, or null}. A value may
+// be null: nothing was measured. A refresh changes a chart in place, so that the pointer keeps showing the values below it.
+const WINDOW = 600; // seconds: the shortest time that a chart without a period shows
+const LATE = 0.02; // the share of the period after which the start of the data is marked
+const ROOM = 190; // pixels: enough to center the text of that mark before the data
 const ROWS = 200; // of the table of values
 const live = new Set();
 const language = document.documentElement.lang || "en";
@@ -66,7 +67,27 @@ function drawn(figure, data) {
 
 function timeRange(data) {
   const first = data.x[0];
-  return [first, Math.max(data.x.at(-1), data.until ?? 0, first + WINDOW)];
+  return data.period ?? [first, Math.max(data.x.at(-1), first + WINDOW)];
+}
+
+const isMeasured = (data, row) => data.series.some((series) => series.values[row] != null);
+
+// Marks the part of the time axis before the first measurement, and says when the data begin.
+function markStart(figure, chart) {
+  const data = figure.fdData;
+  const first = data.x.findIndex((_, row) => isMeasured(data, row));
+  const [start, end] = timeRange(data);
+  let mark = chart.over.querySelector("[data-chart-since]");
+  if (data.x[first] - start < (end - start) * LATE) return mark?.remove();
+  if (!mark) {
+    mark = make("div", make("span", ""), "fd-chart-since");
+    mark.dataset.chartSince = "";
+    chart.over.prepend(mark);
+  }
+  const width = chart.valToPos(data.x[first], "x");
+  mark.style.width = `${width}px`;
+  mark.classList.toggle("fd-chart-since-wide", width > ROOM);
+  mark.firstChild.textContent = figure.dataset.since.replace("{time}", exact(data, first));
 }
 
 // A measurement between two gaps has no line: it is drawn as a point.
@@ -78,7 +99,7 @@ function lonely(plot, index) {
 function options(Plot, figure, data) {
   const stacked = figure.hasAttribute("data-stacked");
   const font = "12px 'Inter Variable', system-ui, sans-serif";
-  const grid = { stroke: resolve(figure, "--fd-grid"), width: 1 };
+  const grid = { stroke: resolve(figure, "--fd-line"), width: 1 };
   const axis = { stroke: resolve(figure, "--fd-muted-solid"), font, grid, ticks: { show: false } };
   const plot = part(figure, "plot");
   return {
@@ -106,14 +127,17 @@ function options(Plot, figure, data) {
         return { label: series.label, stroke, fill, width: stacked ? 0 : 1.75, points: { show: false, size: 5, filter: lonely } };
       }),
     ],
-    hooks: { setCursor: [(chart) => showValues(figure, chart.cursor.idx)] },
+    hooks: {
+      setCursor: [(chart) => showValues(figure, chart.cursor.idx)],
+      draw: [(chart) => markStart(figure, chart)],
+    },
   };
 }
 
 // -- the legend and the table --
 
 const exact = (data, row) => (data.x.some((seconds) => seconds % 60) ? ofDayAndSecond : ofDayAndMinute).format(at(data.x[row]));
-const latestRow = (data) => data.x.findLastIndex((_, row) => data.series.some((series) => series.values[row] != null));
+const latestRow = (data) => data.x.findLastIndex((_, row) => isMeasured(data, row));
 
 function buildLegend(figure, data) {
   const items = data.series.map((series) => {
@@ -129,7 +153,7 @@ function buildLegend(figure, data) {
 // Writes the values at the pointer into the legend, or the latest ones without a pointer.
 function showValues(figure, row) {
   const data = figure.fdData;
-  const shown = row == null || data.series.every((series) => series.values[row] == null) ? latestRow(data) : row;
+  const shown = row == null || !isMeasured(data, row) ? latestRow(data) : row;
   const items = [...part(figure, "legend").children];
   data.series.forEach((series, index) => (items[index].querySelector("b").textContent = write(series.values[shown])));
   items.at(-1).textContent = shown < 0 ? "" : exact(data, shown);
@@ -163,17 +187,16 @@ function say(figure, text) {
 function show(figure, Plot, data) {
   const labels = data.series.map((series) => series.label).join("\n");
   const isSame = figure.fdPlot && figure.fdLabels === labels;
-  const measured = data.x.filter((_, row) => data.series.some((series) => series.values[row] != null)).length;
+  const isEmpty = latestRow(data) < 0;
   figure.fdData = data;
-  if (!isSame || measured < ENOUGH) {
+  figure.classList.toggle("fd-chart-empty", isEmpty);
+  if (!isSame || isEmpty) {
     figure.fdPlot?.destroy();
     figure.fdPlot = undefined;
     buildLegend(figure, data);
   }
-  if (measured < ENOUGH) {
-    say(figure, figure.dataset.every ? figure.dataset.collecting : figure.dataset.few);
-  } else {
-    say(figure, "");
+  say(figure, isEmpty ? figure.dataset.none : "");
+  if (!isEmpty) {
     figure.fdLabels = labels;
     if (isSame) figure.fdPlot.setData(drawn(figure, data));
     else figure.fdPlot = new Plot(options(Plot, figure, data), drawn(figure, data), part(figure, "plot"));
@@ -239,6 +262,7 @@ function find() {
   for (const figure of document.querySelectorAll("[data-chart]")) if (!live.has(figure)) start(figure);
 }
 document.addEventListener("htmx:load", find);
+document.addEventListener("fd:charts", () => live.forEach(load));
 document.addEventListener("fd:theme", () => live.forEach(redraw));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => live.forEach(redraw));
 find();

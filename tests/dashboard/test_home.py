@@ -12,6 +12,8 @@ from django.test import Client
 from django.utils import timezone
 
 from console.accounts.models import CustomRole
+from console.areas.ota import api as ota
+from console.areas.ota import batch_tasks
 from console.areas.ota.jobs import monitor_batch
 from console.audit.models import AuditRecord
 from console.jobs.models import Job, Sample
@@ -79,7 +81,8 @@ def test_an_empty_account_shows_that_there_is_nothing_yet(
 ) -> None:
     text = sign_in("owner").get(HOME).content.decode()
     assert "<b>0</b> devices" in text
-    assert "Nothing needs attention." in text
+    assert "Checking running batches…" in text
+    assert "Nothing needs attention." in sign_in("owner").get(f"{HOME}failing-batches/").content.decode()
     assert "No jobs yet" in text
     assert "No changes yet" in text
 
@@ -164,6 +167,57 @@ def test_when_all_parts_fail_the_error_is_shown_once(fleet: Any, org: Organizati
     response = sign_in("viewer").get(HOME)
     assert response.content.decode().count("fd-cloud-error-title") == 1
     assert "dash-total" not in response.content.decode()
+
+
+def read_failing_batches(org: Organization) -> dict[str, int]:
+    """The running batches of the sample fleet with failed devices, and the numbers of these."""
+    gateway = org.gateway()
+    failing = {}
+    for package in ota.list_packages(gateway, size=8).packages:
+        for batch in ota.list_batches(gateway, package.id).batches:
+            failed = batch_tasks.get_batch_with_tasks(gateway, batch.id, status="FAILED")[1].total
+            if batch.status == "IN_PROGRESS" and failed:
+                failing[batch.id] = failed
+    return failing
+
+
+def test_running_batches_with_failures_need_attention_also_if_they_are_not_monitored(
+    fleet: Any, network: RecordedNetwork, org: Organization, sign_in: SignIn
+) -> None:
+    failing = read_failing_batches(org)
+    assert failing
+    browser = sign_in("viewer")
+    assert f'hx-get="{HOME}failing-batches/?others=1"' in browser.get(HOME).content.decode()
+    network.calls.clear()
+    response = browser.get(f"{HOME}failing-batches/?others=1")
+    assert len(network.calls) <= 17
+    notices = {notice.url: notice for notice in response.context["notices"]}
+    assert set(notices) == {org.url(f"ota/batches/{batch_id}/") for batch_id in failing}
+    for batch_id, failed in failing.items():
+        assert notices[org.url(f"ota/batches/{batch_id}/")].text == f"{failed} failed"
+
+
+def test_a_batch_whose_monitoring_reports_its_failures_is_there_once(
+    fleet: Any, org: Organization, sign_in: SignIn
+) -> None:
+    batch_id = next(iter(read_failing_batches(org)))
+    product = ota.get_batch(org.gateway(), batch_id).batch.product_key
+    job = monitor_batch(org.gateway("release-engineer"), batch_id, product_key=product)
+    Job.objects.filter(pk=job.pk).update(failed=3, total=9)
+    browser = sign_in("viewer")
+    url = org.url(f"ota/batches/{batch_id}/")
+    assert [notice.url for notice in browser.get(HOME).context["notices"]].count(url) == 1
+    found = browser.get(f"{HOME}failing-batches/").context["notices"]
+    assert url not in [notice.url for notice in found]
+
+
+def test_batches_that_cannot_be_checked_are_not_said_to_be_fine(
+    fleet: Any, org: Organization, sign_in: SignIn
+) -> None:
+    fleet.faults.add("*", "malformed", times=20)
+    text = sign_in("viewer").get(f"{HOME}failing-batches/").content.decode()
+    assert "could not be checked" in text
+    assert "Nothing needs attention" not in text
 
 
 def test_changes_of_others_are_shown_only_to_members_who_may_read_the_audit_trail(
@@ -273,3 +327,26 @@ def test_every_member_sees_the_parts_of_the_page_that_their_role_may_read(
     assert ("Not activated" in text) == ("devices" in levels)
     assert ("device-history.json" in text) == ("devices" in levels)
     assert "fd-cloud-error-title" not in text
+
+
+@pytest.mark.parametrize("groups", [[], ["g1"]])
+def test_members_limited_to_products_see_the_batches_of_these(
+    fleet: Any, org: Organization, sign_in: SignIn, groups: list[str]
+) -> None:
+    batch_id = next(iter(read_failing_batches(org)))
+    product = ota.get_batch(org.gateway(), batch_id).batch.product_key
+    scope = {"products": [product], "groups": groups}
+    org.team.memberships.filter(user=org.members["viewer"]).update(access_scope=scope)
+    browser = sign_in("viewer")
+    assert "failing-batches/" in browser.get(HOME).content.decode()
+    notices = browser.get(f"{HOME}failing-batches/").context["notices"]
+    assert org.url(f"ota/batches/{batch_id}/") in [notice.url for notice in notices]
+
+
+def test_members_limited_to_groups_see_no_batches_and_ask_for_none(
+    fleet: Any, org: Organization, sign_in: SignIn
+) -> None:
+    org.team.memberships.filter(user=org.members["viewer"]).update(access_scope={"groups": ["g1"]})
+    browser = sign_in("viewer")
+    assert "failing-batches/" not in browser.get(HOME).content.decode()
+    assert browser.get(f"{HOME}failing-batches/").status_code == 403

@@ -18,12 +18,15 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ShowChart = Callable[..., Page]
 
 
-def build_data(offsets: Sequence[int], online: Sequence[int | None], gap: int = 900) -> dict[str, Any]:
-    """The data of measurements so many seconds after noon, of 10 devices."""
+def build_data(
+    offsets: Sequence[int], online: Sequence[int | None], gap: int = 900, days: int = 0
+) -> dict[str, Any]:
+    """The data of measurements so many seconds after noon, of 10 devices. `days`: the period, which ends with the last one."""
     offline = [None if n is None else 10 - n for n in online]
     times = [NOON + timedelta(seconds=offset) for offset in offsets]
     curves = [Curve("Online", "--fd-good", online), Curve("Offline", "--fd-off", offline)]
-    return build_chart_data(times, curves, gap=timedelta(seconds=gap))
+    period = (times[-1] - timedelta(days=days), times[-1]) if days else None
+    return build_chart_data(times, curves, gap=timedelta(seconds=gap), period=period)
 
 
 @pytest.fixture
@@ -76,25 +79,56 @@ def hover(page: Page, share: float) -> None:
     page.mouse.move(box["x"] + box["width"] * share, box["y"] + box["height"] / 2)
 
 
-@pytest.mark.parametrize("count", [1, 2])
-def test_a_chart_of_fewer_than_three_measurements_lists_the_latest_values(
-    show_chart: ShowChart, count: int
-) -> None:
-    page = show_chart(build_data([0, 600][:count], [4, 7][:count]))
-    expect(page.get_by_text("Collecting data")).to_be_visible()
-    assert page.locator("[data-chart] canvas").count() == 0
-    assert (
-        read_legend(page) == ("Online 4 Offline 6 Mar 1, 12:00", "Online 7 Offline 3 Mar 1, 12:10")[count - 1]
-    )
-    refresh(page, build_data([0, 600, 1200], [4, 7, 9]))
+def test_a_chart_starts_with_the_first_measurement(show_chart: ShowChart) -> None:
+    page = show_chart(build_data([0], [4]))
     expect(page.locator("[data-chart] canvas")).to_have_count(1)
-    expect(page.get_by_text("Collecting data")).to_be_hidden()
+    assert read_legend(page) == "Online 4 Offline 6 Mar 1, 12:00"
+    points = page.evaluate(
+        "(({fdPlot}) => fdPlot.series.slice(1).map((series, index) => series.points.filter(fdPlot, index + 1)))"
+        "(document.querySelector('[data-chart]'))"
+    )
+    assert points == [[0], [0]], "both values are drawn as points"
 
 
-def test_a_chart_without_measurements_says_that_it_collects_them(show_chart: ShowChart) -> None:
+def test_a_chart_without_measurements_is_as_high_as_the_line_that_says_so(show_chart: ShowChart) -> None:
     page = show_chart(build_data([], []))
-    expect(page.get_by_text("Collecting data")).to_be_visible()
-    assert read_legend(page) == "Online – Offline –"
+    expect(page.get_by_text("No data yet")).to_be_visible()
+    assert page.locator("[data-chart] canvas").count() == 0
+    expect(page.locator("[data-chart-legend]")).to_be_hidden()
+    box = page.locator("[data-chart-plot]").bounding_box()
+    assert box is not None
+    assert box["height"] < 60
+    refresh(page, build_data([0, 600], [4, 7]))
+    expect(page.locator("[data-chart] canvas")).to_have_count(1)
+    expect(page.locator("[data-chart-legend]")).to_be_visible()
+
+
+@pytest.mark.parametrize("days", [1, 7, 31])
+def test_the_time_axis_is_the_whole_period_with_lines_at_round_times(
+    show_chart: ShowChart, days: int
+) -> None:
+    page = show_chart(build_data([0, 600], [4, 7], days=days))
+    low, high = page.evaluate(
+        "(({min, max}) => [min, max])(document.querySelector('[data-chart]').fdPlot.scales.x)"
+    )
+    assert high - low == days * 86_400
+    ticks, shows_grid = page.evaluate(
+        "(({_splits, grid}) => [_splits, grid.show])(document.querySelector('[data-chart]').fdPlot.axes[0])"
+    )
+    assert shows_grid
+    assert len(ticks) > 3
+    assert all(tick % (3600 if days == 1 else 86_400) == 0 for tick in ticks)
+
+
+def test_a_chart_says_since_when_there_are_data_if_they_begin_later_than_the_period(
+    show_chart: ShowChart,
+) -> None:
+    page = show_chart(build_data([0, 600], [4, 7], days=1))
+    expect(page.get_by_text("Data since Mar 1, 12:00")).to_be_visible()
+    refresh(page, build_data([0, 80_000], [4, 7], gap=90_000, days=1))
+    expect(page.get_by_text("Data since Mar 1, 12:00")).to_be_visible()
+    refresh(page, build_data([0, 86_400], [4, 7], gap=90_000, days=1))
+    expect(page.get_by_text("Data since")).to_have_count(0)
 
 
 @pytest.mark.parametrize("seconds", [20, 600, 5000, 80_000, 20 * 86_400])
@@ -146,6 +180,15 @@ def test_a_refresh_changes_the_chart_in_place(show_chart: ShowChart) -> None:
     assert read_legend(page) == "Online 6 Offline 4 Mar 1, 12:04:50"
     page.mouse.move(0, 0)
     assert read_legend(page) == "Online 2 Offline 8 Mar 1, 12:10:05"
+
+
+def test_a_page_with_new_numbers_lets_its_charts_load_again(show_chart: ShowChart) -> None:
+    page = show_chart(build_data([0, 300, 600], [4, 7, 9]))
+    serve(page, build_data([0, 300, 600, 900], [4, 7, 9, 2]))
+    with page.expect_response("**/chart.json*"):
+        page.evaluate("document.body.dispatchEvent(new CustomEvent('fd:charts', {bubbles: true}))")
+    expect(page.locator("[data-chart-legend]")).to_contain_text("Mar 1, 12:15")
+    assert read_legend(page) == "Online 2 Offline 8 Mar 1, 12:15"
 
 
 def test_a_refresh_that_fails_keeps_the_chart(show_chart: ShowChart) -> None:

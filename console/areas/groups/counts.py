@@ -6,10 +6,12 @@ from collections.abc import Iterable, Sequence
 
 from console.areas.groups import api
 from console.areas.groups.records import (
+    GroupDetail,
     GroupList,
-    Overview,
+    Totals,
     TreeCounts,
     to_counts,
+    to_detail,
     to_groups,
     to_tags,
 )
@@ -23,34 +25,39 @@ MAX_COUNTED_ON_PAGE = 20
 """The most groups below a group whose devices are counted for its page."""
 
 
-def get_overview(gateway: Gateway, group_id: str) -> Overview:
-    """Return a group with its subgroups, its tags and the device counts of its tree.
+def get_overview(gateway: Gateway, group_id: str) -> tuple[GroupDetail, GroupList]:
+    """Return a group and its subgroups. Up to 4 calls. Raises the errors of reading the group and its subgroups."""
+    detail, (response,) = api.read_detail(gateway, group_id, _call_for_subgroups(group_id))
+    if isinstance(response, CloudError):
+        raise response
+    return detail, to_groups(response)
 
-    Up to 5 calls, and for the counts of up to MAX_COUNTED_ON_PAGE groups below it up to 2 calls each. Raises the errors of
-    reading the group and its subgroups.
+
+def get_totals(gateway: Gateway, group_id: str, *, level: int) -> Totals:
+    """Return a group, which is on `level` from 1 to 3, with its tags and the device counts of its tree.
+
+    3 calls, and for the counts of up to MAX_COUNTED_ON_PAGE groups below it up to 2 calls each. The group has no path. Raises the
+    errors of reading the group and its subgroups.
     """
-    tags_call = Call("QueryDeviceGroupTagList", {"GroupId": group_id})
-    detail, (subgroups_response, tags_response) = api.read_detail(
-        gateway, group_id, _call_for_subgroups(group_id), tags_call
+    info, subgroups_response, tags_response = gateway.gather(
+        [
+            Call("QueryDeviceGroupInfo", {"GroupId": group_id}),
+            _call_for_subgroups(group_id),
+            Call("QueryDeviceGroupTagList", {"GroupId": group_id}),
+        ]
     )
+    if isinstance(info, CloudError):
+        raise info
     if isinstance(subgroups_response, CloudError):
         raise subgroups_response
-    subgroups = to_groups(subgroups_response)
+    detail, subgroups = to_detail(info, group_id, ()), to_groups(subgroups_response)
     counts = count_trees(
-        gateway,
-        [group.id for group in subgroups.groups],
-        level=detail.depth + 1,
-        most=MAX_COUNTED_ON_PAGE,
+        gateway, [group.id for group in subgroups.groups], level=level + 1, most=MAX_COUNTED_ON_PAGE
     )
     is_complete = subgroups.total == len(subgroups.groups) == len(counts)
     below = _add_up(list(counts.values())) if is_complete else None
-    return Overview(
-        detail,
-        subgroups,
-        tags_response if isinstance(tags_response, CloudError) else to_tags(tags_response),
-        TreeCounts(detail.counts, below),
-        counts,
-    )
+    tags = tags_response if isinstance(tags_response, CloudError) else to_tags(tags_response)
+    return Totals(detail, tags, TreeCounts(detail.counts, below), counts)
 
 
 def count_trees(

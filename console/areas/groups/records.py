@@ -81,12 +81,11 @@ class GroupList:
 
 
 @dataclass(frozen=True, slots=True)
-class Overview:
-    """The content of the page of a group. `tags` is an error if they could not be read. `counts`: those of the group and its
-    tree; `subgroup_counts`: those of each counted subgroup, by its ID."""
+class Totals:
+    """What the page of a group shows after it has opened. `tags` is an error if they could not be read. `counts`: those of the group
+    and its tree; `subgroup_counts`: those of each counted subgroup, by its ID."""
 
     detail: GroupDetail
-    subgroups: GroupList
     tags: Sequence[Tag] | CloudError
     counts: TreeCounts
     subgroup_counts: Mapping[str, TreeCounts]

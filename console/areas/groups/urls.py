@@ -13,6 +13,7 @@ urlpatterns = [
     path("<id:group_id>/", views.overview, name="detail"),
     GROUP.menu_path("<id:group_id>/"),
     path("<id:group_id>/new/", actions.CREATE_SUBGROUP.show, name="create-subgroup"),
+    path("<id:group_id>/totals/", views.totals, name="totals"),
     path("<id:group_id>/children/", views.children, name="children"),
     path("<id:group_id>/device-history.json", views.device_history, name="device-history"),
     path("<id:group_id>/devices/", devices.list_devices, name="devices"),

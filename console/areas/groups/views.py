@@ -14,9 +14,9 @@ from console.areas.groups import actions, api
 from console.areas.groups import counts as tree_counts
 from console.areas.groups.forms import GroupFilter
 from console.areas.groups.pages import GROUP, TAGS
-from console.areas.groups.records import Overview
 from console.areas.groups.tree import render_counts, render_nodes
 from console.connections.http import CloudRequest
+from console.device_counts.counts import DeviceCounts
 from console.device_counts.history import Kind, chart_response, record_if_due
 from console.ui.format import number
 from console.ui.links import connection_url
@@ -41,7 +41,16 @@ TABLE: Table[api.Group] = Table(
     ),
     menu=lambda request, group: connection_url(request, "groups:menu", group.id),
 )
-
+# With the devices of each subgroup and the groups below it, which are fetched after the page has opened.
+SUBGROUPS = replace(
+    TABLE,
+    id="subgroups",
+    columns=(
+        *TABLE.columns[:-1],
+        Column("devices", _("Devices"), kind="number", template="areas/groups/_count.html"),
+        TABLE.columns[-1],
+    ),
+)
 
 MAX_SHOWN_GROUPS = 20
 
@@ -131,43 +140,56 @@ def children(request: CloudRequest, group_id: str) -> HttpResponse:
 
 @require_safe
 def overview(request: CloudRequest, group_id: str) -> HttpResponse:
-    """Show the overview of a group: device counts, details, tags, subgroups. For the calls see `counts.get_overview`."""
-    found = tree_counts.get_overview(request.gateway, group_id)
-    group, tags = found.detail, found.tags
+    """Show the overview of a group: device counts, details, subgroups. Up to 4 calls. The page fetches `totals`."""
+    group, subgroups = tree_counts.get_overview(request.gateway, group_id)
     record_if_due(request.connection, Kind.GROUP, group_id, group.counts)
     return GROUP.render(
         request,
         group,
         "overview",
         "areas/groups/overview.html",
-        table=_build_subgroup_table(found).bind(
-            request, found.subgroups.groups, empty=_build_empty(request, group)
-        ),
-        stats=_build_stats(request, found),
-        stats_hint=_explain_counts(found),
+        table=SUBGROUPS.bind(request, subgroups.groups, empty=_build_empty(request, group)),
+        stats=_build_stats(request, group, None, gettext("Counting subgroups…") if subgroups.total else ""),
         details=_build_details(group),
-        read_error=tags if isinstance(tags, CloudError) else None,
-        tag_card=None if isinstance(tags, CloudError) else TAGS.build_card(request, group, tags),
+        totals_url=f"{connection_url(request, 'groups:totals', group_id)}?level={group.depth}",
         **group_rights(request, group),
     )
 
 
-def _build_stats(request: CloudRequest, found: Overview) -> list[tuple[str, ...]]:
-    """Return the figures of the overview: the devices of the group and of all groups below it. Each is a label, value, note, icon,
-    URL and tone, for ui/stat.html."""
-    direct, below = found.detail.counts, found.counts.below
+@require_safe
+def totals(request: CloudRequest, group_id: str) -> HttpResponse:
+    """Return the tags of a group, and the device counts of its tree, which replace those in its page. `?level=` is the level of the
+    group from 1 to 3. For the calls see `counts.get_totals`."""
+    level = int(request.GET["level"]) if request.GET.get("level") in {"2", "3"} else 1
+    found = tree_counts.get_totals(request.gateway, group_id, level=level)
+    group, tags, below = found.detail, found.tags, found.counts.below
+    context = {
+        "stats": _build_stats(request, group, below, gettext("Without subgroups") if below is None else ""),
+        "stats_hint": _explain_counts(below),
+        "subgroup_counts": [
+            (key, tree.total.total) for key, tree in found.subgroup_counts.items() if tree.total is not None
+        ],
+        "read_error": tags if isinstance(tags, CloudError) else None,
+        "tag_card": None if isinstance(tags, CloudError) else TAGS.build_card(request, group, tags),
+    }
+    return render(request, "areas/groups/totals.html", context)
+
+
+def _build_stats(
+    request: CloudRequest, group: api.GroupDetail, below: DeviceCounts | None, note: str
+) -> list[tuple[str, ...]]:
+    """Return the figures of the overview: the devices of the group, and those of all groups `below` it if they are known. Each is a
+    label, value, note, icon, URL and tone, for ui/stat.html."""
 
     def build(label: str, name: str, icon: str, url: str = "", tone: str = "") -> tuple[str, ...]:
-        count, note = getattr(direct, name), ""
-        if below is None:
-            note = gettext("Without subgroups")
-        elif found.subgroups.total:
+        count, text = getattr(group.counts, name), note
+        if below is not None and below.total:
             numbers = {"direct": number(count), "below": number(getattr(below, name))}
-            note = gettext("%(direct)s direct, %(below)s in subgroups") % numbers
+            text = gettext("%(direct)s direct, %(below)s in subgroups") % numbers
             count += getattr(below, name)
-        return label, number(count), note, icon, url, tone
+        return label, number(count), text, icon, url, tone
 
-    devices_url = connection_url(request, "groups:devices", found.detail.id)
+    devices_url = connection_url(request, "groups:devices", group.id)
     return [
         build(gettext("Devices"), "total", "cpu", devices_url),
         build(gettext("Online"), "online", "wifi", tone="good"),
@@ -176,27 +198,15 @@ def _build_stats(request: CloudRequest, found: Overview) -> list[tuple[str, ...]
     ]
 
 
-def _explain_counts(found: Overview) -> str:
+def _explain_counts(below: DeviceCounts | None) -> str:
     """Return what a user has to know about the figures; "" if they need no explanation."""
-    if found.counts.below is None:
+    if below is None:
         return gettext(
             "Devices in subgroups are not counted here: there are more than %(most)s groups below, or one could not be read."
         ) % {"most": number(tree_counts.MAX_COUNTED_ON_PAGE)}
-    if found.counts.below.total:
+    if below.total:
         return gettext("A device that is in several of these groups is counted in each of them.")
     return ""
-
-
-def _build_subgroup_table(found: Overview) -> Table[api.Group]:
-    """Return the table of groups with a column for the devices of each subgroup, which includes those of the groups below it."""
-
-    def count(group: api.Group) -> int | None:
-        tree = found.subgroup_counts.get(group.id)
-        return None if tree is None or tree.total is None else tree.total.total
-
-    *others, created = TABLE.columns
-    devices: Column[api.Group] = Column("devices", _("Devices"), kind="number", value=count)
-    return replace(TABLE, id="subgroups", columns=(*others, devices, created))
 
 
 @require_safe

@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.translation import gettext, gettext_noop, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from console.areas.ota import api, jobs
+from console.areas.ota import api, batch_tasks, jobs
 from console.areas.ota.forms.batches import CancelForm
 from console.areas.ota.forms.filters import TaskFilter
 from console.areas.ota.forms.packages import ModuleForm, NewModuleForm
@@ -251,8 +251,7 @@ def _ask_to_confirm_updates(count: int) -> Question:
 def _confirm_updates(
     gateway: Gateway, keys: Sequence[str], ids: Mapping[str, str]
 ) -> Sequence[CloudError | None]:
-    task_ids = [split_key(key)[0] for key in keys]
-    return api.confirm_each(gateway, task_ids, batch_id=ids["batch_id"])
+    return batch_tasks.confirm_each(gateway, [split_key(key) for key in keys], batch_id=ids["batch_id"])
 
 
 def _ask_to_cancel_updates(count: int) -> Question:
@@ -306,7 +305,7 @@ def _read_matching(
 ) -> Iterator[Page[Sequence[api.Task]]]:
     values = filters.values
     names = [values["q"]] if values.get("q") else []
-    return api.read_task_pages(
+    return batch_tasks.read_task_pages(
         gateway, ids["batch_id"], status=values.get("status", ""), names=names, start=start
     )
 

@@ -1,13 +1,13 @@
 """Typed calls for over-the-air updates: packages, the modules they update, batches, and one task for each device.
 
 Every function takes the gateway of the acting user. `batches` makes the calls that create batches, `jobs` those that
-monitor them, this module all others; `records` reads the objects in their responses. Every function raises PermissionRefused and
+monitor them, `batch_tasks` those for tasks, this module all others; `records` reads the objects in their responses. Every function raises PermissionRefused and
 the CloudError family. IDs are strings, times are aware, sizes are bytes. The platform's API calls a batch a job (JobId).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import IO, Any
 
 from console.areas.ota.records import (
@@ -29,7 +29,6 @@ from console.areas.ota.records import (
     to_batch_detail,
     to_batches,
     to_package,
-    to_tasks,
 )
 from console.areas.products import api as products_api
 from console.connections import clients
@@ -37,7 +36,6 @@ from console.connections.gateway import Call, Gateway
 from console.pages.keys import join_key
 from iot_client.errors import CloudError, NotFound
 from iot_client.fields import read_count, read_integer, read_items, read_text, read_time
-from iot_client.paging import Page, Position
 
 __all__ = [
     "DEFAULT_MODULE",
@@ -75,6 +73,7 @@ MAX_NAMES_PER_CALL = 200  # CreateOTAStaticUpgradeJob: TargetDeviceName.N
 MAX_LIST_BYTES = 5 * 1024 * 1024  # GenerateDeviceNameListURL
 MAX_VERIFY_NAMES = 10  # CreateOTAVerifyJob
 MAX_CONFIRMED = 10  # ConfirmOTATask
+MAX_NAMES_FILTER = 50  # ListOTATaskByJob: DeviceNames.N
 MAX_SOURCE_VERSIONS = 10
 MAX_TAGS = 10
 MAX_BATCHES = 200  # ListOTAJobByFirmware: largest page
@@ -126,8 +125,8 @@ def get_package_with_batches(
             Call("ListOTAJobByFirmware", {"FirmwareId": package_id, "CurrentPage": page, "PageSize": size}),
         ]
     )
-    return to_package(_require_success(info).get("FirmwareInfo") or {}, package_id), to_batches(
-        _require_success(batches)
+    return to_package(require_success(info).get("FirmwareInfo") or {}, package_id), to_batches(
+        require_success(batches)
     )
 
 
@@ -239,7 +238,7 @@ def list_batches(gateway: Gateway, package_id: str, *, page: int = 1, size: int 
 def list_batches_of_packages(gateway: Gateway, packages: Sequence[Package]) -> BatchPage:
     """Return the newest 200 batches of each package in one list, newest first. 1 call per package."""
     pages = [
-        to_batches(_require_success(response))
+        to_batches(require_success(response))
         for response in gateway.gather(
             [
                 Call(
@@ -272,63 +271,6 @@ def find_batches(gateway: Gateway, batch_ids: Sequence[str]) -> list[BatchDetail
     ]
 
 
-def get_batch_with_tasks(
-    gateway: Gateway,
-    batch_id: str,
-    *,
-    status: str = "",
-    names: Sequence[str] = (),
-    page: int = 1,
-    size: int = 25,
-) -> tuple[BatchDetail, TaskPage]:
-    """Return a batch and a page of its tasks. `status` and `names` (up to 50 devices) filter the tasks. 2 calls."""
-    params: dict[str, Any] = {"JobId": batch_id, "CurrentPage": page, "PageSize": size}
-    if status:
-        params["TaskStatus"] = status
-    if names:
-        params["DeviceNames"] = list(names)
-    info, tasks = gateway.gather([Call("QueryOTAJob", {"JobId": batch_id}), Call("ListOTATaskByJob", params)])
-    detail = to_batch_detail(_require_success(info).get("Data") or {}, batch_id)
-    return detail, to_tasks(_require_success(tasks))
-
-
-def read_task_pages(
-    gateway: Gateway,
-    batch_id: str,
-    *,
-    status: str = "",
-    names: Sequence[str] = (),
-    start: Position | None = None,
-) -> Iterator[Page[Sequence[Task]]]:
-    """Yield the tasks of a batch page by page, from `start` on. `status` and `names` filter as in `get_batch_with_tasks`."""
-    params: dict[str, Any] = {"JobId": batch_id, "PageSize": 100}
-    if status:
-        params["TaskStatus"] = status
-    if names:
-        params["DeviceNames"] = list(names)
-    for page in gateway.read_pages("ListOTATaskByJob", start=start, **params):
-        yield Page(to_tasks(page.content).tasks, page.following)
-
-
-def count_tasks(
-    gateway: Gateway, batch_id: str, statuses: Sequence[str], *, total: int | None = None
-) -> TaskCounts:
-    """Count the tasks with each of `statuses`, and all tasks unless `total` is known. 1 call for each number."""
-    filters: list[dict[str, Any]] = [{"TaskStatus": status} for status in statuses]
-    if total is None:
-        filters.append({})
-    responses = gateway.gather(
-        [
-            Call("ListOTATaskByJob", {"JobId": batch_id, "CurrentPage": 1, "PageSize": 1, **task_filter})
-            for task_filter in filters
-        ]
-    )
-    totals = [read_count(_require_success(response).get("Total")) for response in responses]
-    return TaskCounts(
-        total=total if total is not None else totals[-1], counts=dict(zip(statuses, totals, strict=False))
-    )
-
-
 def cancel_batch(gateway: Gateway, batch_id: str, statuses: Sequence[str]) -> None:
     """Cancel the tasks of a batch with one of `statuses` (keys of CANCELABLE). Raises Conflict when the batch is canceled."""
     # CancelUnconfirmedTask is always sent: its default is the value of CancelQueuedTask.
@@ -357,15 +299,6 @@ def cancel_devices(gateway: Gateway, batch: Batch, names: Sequence[str]) -> None
     )
 
 
-def confirm_each(gateway: Gateway, task_ids: Sequence[str], *, batch_id: str) -> list[CloudError | None]:
-    """Confirm tasks, ten in a call. Returns for each task None or the error of its call: the platform confirms all tasks of a
-    call or none."""
-    parts = [task_ids[start : start + MAX_CONFIRMED] for start in range(0, len(task_ids), MAX_CONFIRMED)]
-    responses = gateway.call_each(CONFIRM, [{"TaskId": list(part)} for part in parts], target=batch_id)
-    errors = [response if isinstance(response, CloudError) else None for response in responses]
-    return [error for part, error in zip(parts, errors, strict=True) for _task in part]
-
-
 # -- products and devices --------------------------------------------------------------------------------------------
 
 
@@ -384,7 +317,8 @@ def count_devices(gateway: Gateway, product_key: str) -> int:
 # -- requests and responses ------------------------------------------------------------------------------------------
 
 
-def _require_success(response: dict[str, Any] | CloudError) -> dict[str, Any]:
+def require_success(response: dict[str, Any] | CloudError) -> dict[str, Any]:
+    """Return a response of `Gateway.gather`. Raises its error."""
     if isinstance(response, CloudError):
         raise response
     return response

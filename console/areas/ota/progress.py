@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django.utils.functional import Promise
 
-from console.areas.ota import api, jobs
+from console.areas.ota import api, batch_tasks, jobs
 from console.areas.ota.records import Batch
 from console.connections.gateway import Gateway
 from console.connections.models import Connection
@@ -122,7 +122,7 @@ def add_counted(gateway: Gateway, rows: Sequence[ListedBatch], *, skip: int = 0)
     counted = []
     for row in uncounted[:MAX_COUNTED]:
         try:
-            counts = api.count_tasks(gateway, row.batch.id, api.FINISHED_TASKS)
+            counts = batch_tasks.count_tasks(gateway, row.batch.id, api.FINISHED_TASKS)
         except CloudError:
             counted.append(row)
         else:

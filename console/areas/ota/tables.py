@@ -93,6 +93,7 @@ _PRODUCT: Column[ListedBatch] = Column(
     "product",
     _("Product"),
     value=lambda row: row.product,
+    narrow=False,
     link=lambda request, row: connection_url(request, "products:detail", row.batch.product_key),
 )
 
@@ -117,6 +118,7 @@ def _build_batch_table(caption: str | Promise, *names: Column[ListedBatch]) -> T
                 pgettext_lazy("of a batch", "Target"),
                 value=lambda row: TARGETS.get(row.batch.target, row.batch.target),
                 kind="phrase",
+                narrow=False,
             ),
             Column("progress", _("Progress"), template="areas/ota/row_progress.html"),
             Column("status", _("Status"), kind="status", status="batch", value=lambda row: row.batch.status),
@@ -132,6 +134,23 @@ BATCHES = _build_batch_table(_("Batches"), _PACKAGE, _PRODUCT)
 BATCHES_OF_PACKAGE = _build_batch_table(_("Batches of this package"))
 
 
+_DEVICE: Column[api.Task] = Column(
+    "device",
+    _("Device"),
+    primary=True,
+    link=lambda request, task: connection_url(request, "devices:detail", task.product_key, task.device),
+)
+FAILED_TASKS: Table[api.Task] = Table(
+    id="ota-failed",
+    caption=_("Failed devices"),
+    columns=(
+        _DEVICE,
+        Column("description", _("Device message")),
+        Column("modified", _("Modified"), kind="time"),
+    ),
+)
+
+
 def build_task_table(batch_id: str, *, may_confirm: bool, may_cancel: bool) -> Table[api.Task]:
     """Return the table of the devices of a batch. `may_confirm`, `may_cancel`: whether to offer these actions."""
     actions = [action for action, may in ((BULK_CONFIRM, may_confirm), (BULK_CANCEL, may_cancel)) if may]
@@ -140,14 +159,7 @@ def build_task_table(batch_id: str, *, may_confirm: bool, may_cancel: bool) -> T
         caption=_("Devices in the batch"),
         key=BULK.key,
         columns=(
-            Column(
-                "device",
-                _("Device"),
-                primary=True,
-                link=lambda request, task: connection_url(
-                    request, "devices:detail", task.product_key, task.device
-                ),
-            ),
+            _DEVICE,
             Column("status", _("Status"), kind="status", status="batch_task"),
             Column("progress", _("Progress"), template="areas/ota/task_progress.html"),
             Column("source_version", _("Source version"), kind="code", hidden=True),

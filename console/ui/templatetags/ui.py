@@ -32,6 +32,7 @@ from django.utils.safestring import SafeString
 from console.ui import badges, frame, icons, links, list_html
 from console.ui import format as fmt
 from console.ui.fields import describe_field
+from console.ui.forms import SHOWN_ABOVE
 from console.ui.statuses import status as find_status
 from console.ui.tables import BoundTable
 from iot_client.errors import CloudError, explain
@@ -156,6 +157,13 @@ def wrong_fields(form: BaseForm) -> list[BoundField]:
     """The fields with errors, for the summary above a form; none if there is only one, whose error is easy to find."""
     wrong = [bound for bound in form.visible_fields() if bound.errors]
     return wrong if len(wrong) > 1 else []
+
+
+@register.simple_tag
+def whole_form_errors(form: BaseForm) -> list[str]:
+    """The errors of the form as a whole, without those that its page shows apart from it."""
+    errors = form.non_field_errors().as_data()
+    return [message for error in errors if error.code != SHOWN_ABOVE for message in error.messages]
 
 
 @register.simple_tag

@@ -15,6 +15,7 @@ ADDRESSES = {
     "groups:menu": PAGE,
     "groups:children": PAGE,
     "groups:counts": PAGE,
+    "groups:totals": PAGE,
     "groups:edit": FLEET_FORM,
     "groups:delete": FLEET_FORM,
     "groups:devices": PAGE,

@@ -10,6 +10,7 @@ from console.accounts.models import CustomRole, Membership
 from console.accounts.scope import AccessScope
 from console.areas.groups import api
 from console.areas.groups import counts as tree_counts
+from console.pages.tags import Tag
 
 
 @pytest.fixture
@@ -19,6 +20,14 @@ def members(tree, product, org, emulator):
     api.add_devices(gateway, tree["middle"], product, ["lamp-1", "lamp-2"])
     api.add_devices(gateway, tree["leaf"], product, ["lamp-3", "lamp-4", "lamp-5"])
     return tree
+
+
+def read_totals(browser, org, group_id: str) -> str:
+    """Return the text of what the overview of a group fetches after it has opened."""
+    page = browser.get(org.url(f"groups/{group_id}/"))
+    address = re.search(r'hx-get="([^"]+/totals/[^"]*)"', page.content.decode())
+    assert address
+    return page_text(browser.get(address[1]))
 
 
 def page_text(response) -> str:
@@ -33,11 +42,32 @@ def limit(org, role: str, **parts) -> None:
 
 
 def test_the_overview_counts_the_devices_of_all_groups_below(members, org, sign_in):
-    text = page_text(sign_in("viewer").get(org.url(f"groups/{members['top']}/")))
+    text = read_totals(sign_in("viewer"), org, members["top"])
     assert "Devices 5 0 direct, 5 in subgroups" in text
     assert "is counted in each of them" in text
-    text = page_text(sign_in("viewer").get(org.url(f"groups/{members['middle']}/")))
+    text = read_totals(sign_in("viewer"), org, members["middle"])
     assert "Devices 5 2 direct, 3 in subgroups" in text
+
+
+@pytest.mark.parametrize("level", ["top", "middle", "leaf"])
+def test_the_overview_of_a_group_opens_in_four_calls_and_then_fetches_counts_and_tags(
+    level, members, org, sign_in, calls
+):
+    browser = sign_in("viewer")
+    calls.clear()
+    text = page_text(browser.get(org.url(f"groups/{members[level]}/")))
+    assert len(calls) <= 4, calls
+    assert ("Counting subgroups…" in text) == (level != "leaf")
+    api.set_tags(org.gateway(), members[level], [Tag("floor", "second")], current=())
+    assert "second" in read_totals(browser, org, members[level])
+
+
+def test_the_devices_of_each_subgroup_are_filled_into_its_row(members, org, sign_in):
+    browser = sign_in("viewer")
+    element = f'id="count-{members["middle"]}"'
+    assert element in browser.get(org.url(f"groups/{members['top']}/")).content.decode()
+    html = browser.get(org.url(f"groups/{members['top']}/totals/?level=1")).content.decode()
+    assert f'{element} hx-swap-oob="true">5<' in html
 
 
 def test_a_group_without_subgroups_shows_one_number(members, org, sign_in):
@@ -48,7 +78,7 @@ def test_a_group_without_subgroups_shows_one_number(members, org, sign_in):
 
 def test_a_tree_with_too_many_groups_shows_the_direct_count_and_says_so(members, org, sign_in, monkeypatch):
     monkeypatch.setattr(tree_counts, "MAX_COUNTED_ON_PAGE", 1)
-    text = page_text(sign_in("viewer").get(org.url(f"groups/{members['top']}/")))
+    text = read_totals(sign_in("viewer"), org, members["top"])
     assert "Devices 0 Without subgroups" in text
     assert "more than 1 groups below" in text
 

@@ -46,9 +46,13 @@ def create_batch(org, package, clock):
 
 
 def read_list(org, sign_in, query=""):
-    """Return the IDs of the batches that the page shows, and its HTML."""
-    page = sign_in("viewer").get(org.url(f"ota/batches/{query}"))
+    """Return the IDs of the batches in the list after the page has fetched all of it, and the HTML."""
+    browser = sign_in("viewer")
+    page = browser.get(org.url(f"ota/batches/{query}"))
+    if page.context["all_url"]:
+        page = browser.get(page.context["all_url"])
     assert page.status_code == 200
+    assert not page.context["all_url"]
     return [row.batch.id for row in page.context["table"].rows], page.content.decode()
 
 
@@ -59,6 +63,36 @@ def test_the_batches_of_several_packages_are_in_one_list_newest_first(create_bat
     assert shown == batches[::-1]
     assert NOTE not in text
     assert "To see other batches" not in text
+
+
+def test_the_page_opens_in_four_calls_with_the_newest_packages_and_fetches_the_rest(
+    create_batches, org, sign_in, calls
+):
+    _packages, batches = create_batches(6)
+    browser = sign_in("viewer")
+    calls.clear()
+    page = browser.get(org.url("ota/batches/"), {"product": ""})
+    assert len(calls) == 4
+    assert [row.batch.id for row in page.context["table"].rows] == batches[:3:-1]
+    text = page.content.decode()
+    assert "Loading the batches of other packages…" in text
+    assert f'hx-get="{page.context["all_url"]}"' in text.replace("&amp;", "&")
+    assert "/batches/progress/" not in text, "the whole list fetches the progress"
+    assert 'aria-label="Pages of Batches"' not in text, "the number of batches is not known yet"
+    rest = browser.get(page.context["all_url"])
+    assert [row.batch.id for row in rest.context["table"].rows] == batches[::-1]
+    assert len(calls) <= 4 + 2 + 6
+
+
+def test_a_page_without_batches_in_the_newest_packages_does_not_say_that_there_are_none(
+    create_batches, lamps, org, sign_in
+):
+    create_batches(1)
+    for number in range(3):
+        create_package(org, lamps, name=f"new-{number}", version=f"3.{number}")
+    text = sign_in("viewer").get(org.url("ota/batches/")).content.decode()
+    assert "Loading the batches of other packages…" in text
+    assert "No batches yet" not in text
 
 
 def test_the_list_has_pages(create_batches, org, sign_in, clock):
@@ -170,7 +204,7 @@ def test_progress_that_monitoring_recorded_is_shown_at_once(create_batches, org,
 def test_progress_that_nobody_recorded_is_fetched_in_one_request(create_batches, org, sign_in):
     _packages, batches = create_batches(3)
     text = read_list(org, sign_in, "?size=50")[1]
-    assert text.count("/batches/progress/?size=50") == 1
+    assert text.count('/batches/progress/?size=50&amp;all=1"') == 1
     rows = read_progress(org, sign_in, "?size=50").content.decode()
     for batch in batches:
         assert f'id="progress-{batch}"' in rows

@@ -7,13 +7,15 @@ import re
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.conf import settings
+from django.core.cache import caches
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 from openpyxl import Workbook
 
 from console.areas.groups import api as groups_api
-from console.areas.ota import api, batches
+from console.areas.ota import api, batch_tasks, batches
 from console.areas.ota.views import create
 from console.connections.submissions import is_outcome_unknown
 from console.jobs.models import Job
@@ -49,8 +51,11 @@ def build_fields(**changes):
 
 
 def post(browser, org, package, step, **changes):
+    """Submit the form (`step` "summary"), which leads to the review, or the review ("send")."""
     return browser.post(
-        org.url(f"ota/packages/{package.id}/batch/"), {**build_fields(**changes), "step": step}
+        org.url(f"ota/packages/{package.id}/batch/"),
+        {**build_fields(**changes), "step": step},
+        follow=step == "summary",
     )
 
 
@@ -70,7 +75,7 @@ def test_the_review_shows_the_number_of_devices_and_sends_nothing(lamps, package
     assert response.status_code == 200
     assert response.context["size"].count == 5
     assert list_batches(org, package) == ()
-    assert len(calls) <= 5  # the last is this test's own
+    assert len(calls) <= 6  # 2 for the form, 3 for its review; the last is this test's own
 
 
 @pytest.mark.parametrize(
@@ -199,17 +204,45 @@ def test_a_form_submitted_twice_creates_one_batch_and_shows_it_both_times(lamps,
     assert len(list_batches(org, package)) == 1
 
 
+def test_a_review_can_be_loaded_again(lamps, package, org, sign_in):
+    browser = sign_in("release-engineer")
+    file = SimpleUploadedFile("names.txt", b"lamp-1\nlamp-3\n")
+    review = post(browser, org, package, "summary", target="SPECIFIC", names="lamp-2", list_file=file)
+    address, status = review.redirect_chain[-1]
+    assert status == 302
+    again = browser.get(address)
+    assert again.context["size"].count == 3
+    assert read_hidden_fields(again) == read_hidden_fields(review)
+    other = sign_in("administrator").get(address, follow=True)
+    assert "The form has expired" in other.content.decode(), "the values belong to one user"
+
+
+def test_an_expired_review_leads_to_an_empty_form_and_says_so(lamps, package, org, sign_in):
+    browser = sign_in("release-engineer")
+    review = post(browser, org, package, "summary")
+    caches["default"].clear()
+    response = browser.get(review.redirect_chain[-1][0], follow=True)
+    assert "The form has expired. Enter the values again." in response.content.decode()
+    assert response.context["form"].is_bound is False
+
+
+def test_a_review_whose_start_has_passed_is_the_form_with_the_reason(lamps, package, org, sign_in, clock):
+    start = (timezone.now() + timedelta(minutes=10)).strftime("%Y-%m-%dT%H:%M")
+    browser = sign_in("release-engineer")
+    review = post(browser, org, package, "summary", start=start, rate="77")
+    assert review.context["details"]
+    address = review.redirect_chain[-1][0]
+    with time_machine.travel(timezone.now() + timedelta(minutes=8)):
+        response = browser.get(address)
+    assert response.context["form"].errors["start"]
+    assert 'value="77"' in response.content.decode()
+
+
 def test_going_back_from_the_review_keeps_the_values(lamps, package, org, sign_in):
-    response = post(
-        sign_in("release-engineer"),
-        org,
-        package,
-        "back",
-        target="GRAY",
-        percent="33.3",
-        rate="77",
-        tags="a=b",
-    )
+    browser = sign_in("release-engineer")
+    values = {"target": "GRAY", "percent": "33.3", "rate": "77", "tags": "a=b"}
+    review = post(browser, org, package, "summary", **values)
+    response = browser.get(review.context["edit_url"])
     text = response.content.decode()
     assert response.status_code == 200
     assert 'value="33.3"' in text
@@ -283,7 +316,7 @@ def test_names_from_a_file_are_read_and_submitted(lamps, package, org, sign_in):
     browser = sign_in("release-engineer")
     browser.post(org.url(f"ota/packages/{package.id}/batch/"), {**read_hidden_fields(review), "step": "send"})
     (batch,) = list_batches(org, package)
-    _detail, tasks = api.get_batch_with_tasks(org.gateway(), batch.id)
+    _detail, tasks = batch_tasks.get_batch_with_tasks(org.gateway(), batch.id)
     assert {task.device for task in tasks.tasks} == {"lamp-1", "lamp-2", "lamp-3"}
 
 
@@ -390,7 +423,7 @@ def test_the_devices_of_a_group_are_the_target(lamps, package, org, sign_in):
     assert post(browser, org, package, "summary", target="GROUP", group=group.id).context["size"].count == 2
     post(browser, org, package, "send", target="GROUP", group=group.id)
     (batch,) = list_batches(org, package)
-    _detail, tasks = api.get_batch_with_tasks(gateway, batch.id)
+    _detail, tasks = batch_tasks.get_batch_with_tasks(gateway, batch.id)
     assert {task.device for task in tasks.tasks} == {"lamp-1", "lamp-4"}
 
 
@@ -474,7 +507,8 @@ def test_a_dynamic_batch_is_created_once_and_stopped_by_name(lamps, package, org
 
 def post_dynamic(browser, org, package, step, **changes):
     fields = build_fields(source_versions="1.0.0", **changes)
-    return browser.post(org.url(f"ota/packages/{package.id}/dynamic/"), {**fields, "step": step})
+    url = org.url(f"ota/packages/{package.id}/dynamic/")
+    return browser.post(url, {**fields, "step": step}, follow=step == "summary")
 
 
 @pytest.mark.parametrize(
@@ -510,11 +544,42 @@ def test_a_dynamic_batch_of_a_large_product_needs_the_name_of_the_package(
 
 
 def test_going_back_from_the_review_of_a_dynamic_batch_keeps_the_values(lamps, package, org, sign_in):
-    response = post_dynamic(sign_in("release-engineer"), org, package, "back", rate="77")
+    browser = sign_in("release-engineer")
+    review = post_dynamic(browser, org, package, "summary", rate="77")
+    response = browser.get(review.context["edit_url"])
     text = response.content.decode()
     assert response.status_code == 200
     assert "1.0.0</textarea>" in text
     assert 'value="77"' in text
+
+
+def test_a_refused_verification_names_the_device_that_does_not_exist_once(lamps, product, org, sign_in):
+    package = create_package(org, product, verify=True)
+    url = org.url(f"ota/packages/{package.id}/verify/")
+    names = {"names": "lamp-1\nlamp-typo", "timeout": "60", "need_push": "on", "token": "t1"}
+    response = sign_in("release-engineer").post(url, names)
+    assert response.status_code == 422
+    (error,) = response.context["form"].errors["names"]
+    assert "has no device with this name: lamp-typo." in error
+    text = response.content.decode()
+    assert text.count("has no device with this name") == 1
+    assert "fd-cloud-error" not in text
+    assert api.get_package(org.gateway(), package.id).status == "0"
+
+
+def test_a_refused_batch_names_the_devices_that_do_not_exist(lamps, package, org, sign_in):
+    response = post(
+        sign_in("release-engineer"), org, package, "send", target="SPECIFIC", names="typo-1 lamp-1 typo-2"
+    )
+    assert response.status_code == 422
+    assert "with these names: typo-1, typo-2." in str(response.context["form"].errors["names"])
+    assert list_batches(org, package) == ()
+
+
+def test_an_error_of_the_platform_stands_on_the_form_once(lamps, package, emulator, org, sign_in):
+    emulator.faults.add("CreateOTAStaticUpgradeJob", kind="error", code="Forbidden.RAM", status=403, times=9)
+    response = post(sign_in("release-engineer"), org, package, "send")
+    assert response.content.decode().count('role="alert"') == 1
 
 
 def test_the_form_of_a_verification_explains_push_and_confirmation(lamps, product, org, sign_in):
@@ -541,7 +606,7 @@ def batch_id(lamps, package, org):
 
 
 def read_tasks(org, batch_id):
-    return {task.device: task for task in api.get_batch_with_tasks(org.gateway(), batch_id)[1].tasks}
+    return {task.device: task for task in batch_tasks.get_batch_with_tasks(org.gateway(), batch_id)[1].tasks}
 
 
 def test_selected_tasks_are_confirmed_after_a_question(batch_id, org, sign_in):
@@ -566,13 +631,44 @@ def test_confirming_twice_reports_that_the_task_does_not_wait(batch_id, org, sig
     assert "iot.firmware.InvalidTaskStatus" in second.content.decode()
 
 
-def test_tasks_are_confirmed_ten_in_a_call(batch_id, org, sign_in, calls):
-    keys = [f"task-{number}/lamp-{number}" for number in range(11)]
+def test_a_call_confirms_no_more_tasks_than_the_platform_accepts(batch_id, org, sign_in, calls, monkeypatch):
+    monkeypatch.setattr(batch_tasks, "MAX_CONFIRMED", 2)
+    keys = [f"{task.id}/{name}" for name, task in read_tasks(org, batch_id).items()]
     response = sign_in("release-engineer").post(
         org.url(f"ota/batches/{batch_id}/tasks/bulk/confirm/"), {"selected": keys, "confirmed": "1"}
     )
-    assert response.context["failed"] == 11
-    assert calls.count("ConfirmOTATask") == 2
+    assert (response.context["succeeded"], response.context["failed"]) == (5, 0)
+    assert calls.count("ConfirmOTATask") == 3
+
+
+def test_a_task_that_is_not_one_of_the_batch_is_not_confirmed(batch_id, lamps, org, sign_in, calls):
+    other = create_package(org, lamps, name="other", version="9.0")
+    response = org.gateway().call(
+        "CreateOTAStaticUpgradeJob",
+        FirmwareId=other.id,
+        ProductKey=lamps,
+        TargetSelection="SPECIFIC",
+        TargetDeviceName=["lamp-1"],
+        OverwriteMode=2,
+        NeedConfirm=True,
+    )
+    other_batch = response["Data"]["JobId"]
+    task = read_tasks(org, other_batch)["lamp-1"]
+    calls.clear()
+    url = org.url(f"ota/batches/{batch_id}/tasks/bulk/confirm/")
+    response = sign_in("release-engineer").post(url, {"selected": f"{task.id}/lamp-1", "confirmed": "1"})
+    assert (response.context["succeeded"], response.context["failed"]) == (0, 1)
+    assert "ConfirmOTATask" not in calls
+    assert read_tasks(org, other_batch)["lamp-1"].status == "CONFIRM"
+
+
+@pytest.mark.parametrize("action", ["confirm", "cancel"])
+def test_updates_of_a_batch_that_does_not_exist_are_not_changed(action, batch_id, org, sign_in):
+    task = read_tasks(org, batch_id)["lamp-1"]
+    url = org.url(f"ota/batches/nosuchbatch/tasks/bulk/{action}/")
+    response = sign_in("release-engineer").post(url, {"selected": f"{task.id}/lamp-1", "confirmed": "1"})
+    assert response.status_code == 404 or response.context["failed"] == 1
+    assert read_tasks(org, batch_id)["lamp-1"].status == "CONFIRM"
 
 
 def test_all_tasks_that_match_the_filter_are_asked_about(batch_id, org, sign_in):
@@ -594,7 +690,7 @@ def test_the_update_of_one_device_is_canceled(batch_id, org, sign_in):
 def test_a_batch_is_canceled_by_the_selected_statuses(lamps, package, org, sign_in, batch_id):
     browser = sign_in("release-engineer")
     task = read_tasks(org, batch_id)["lamp-1"]
-    assert api.confirm_each(org.gateway(), [task.id], batch_id=batch_id) == [None]
+    assert batch_tasks.confirm_each(org.gateway(), [(task.id, task.device)], batch_id=batch_id) == [None]
     url = org.url(f"ota/batches/{batch_id}/cancel/")
     assert browser.post(url, {}).status_code == 422
     assert browser.post(url, {"statuses": "QUEUED"}).status_code == 302
@@ -654,6 +750,27 @@ def test_a_monitored_batch_shows_the_recorded_counts_and_its_chart(batch_id, org
     assert values == {label: [0, 0, 0] for label in values}
     failures = browser.get(org.url(f"ota/batches/{batch_id}/history.json"), {"status": "FAILED"}).json()
     assert [curve["label"] for curve in failures["series"]] == ["Failed"]
+
+
+def test_the_charts_of_a_running_batch_load_again_with_new_counts(batch_id, org, sign_in):
+    from console.areas.ota.jobs import monitor_batch
+    from console.jobs.models import Sample
+
+    job = monitor_batch(org.gateway("release-engineer"), batch_id, product_key="k1")
+    browser = sign_in("viewer")
+
+    def find_live_part(response):
+        address = re.search(r'hx-get="([^"]+/live/[^"]*)"', response.content.decode())
+        return address[1].replace("&amp;", "&")
+
+    address = find_live_part(browser.get(org.url(f"ota/batches/{batch_id}/")))
+    assert "HX-Trigger" not in browser.get(address), "nothing is counted yet"
+    for succeeded in (1, 2):
+        Sample.objects.create(job=job, counts={"SUCCEEDED": succeeded, "QUEUED": 5 - succeeded})
+        response = browser.get(address)
+        assert response["HX-Trigger"] == "fd:charts"
+        address = find_live_part(response)
+        assert "HX-Trigger" not in browser.get(address), "the same counts"
 
 
 def test_the_chart_of_a_batch_names_each_status_as_the_tiles_do_and_in_their_color(batch_id, org, sign_in):

@@ -8,7 +8,7 @@ import pytest
 from django.core.cache import cache
 
 from console.accounts.models import Membership
-from console.areas.ota import api
+from console.areas.ota import api, batch_tasks
 from console.areas.ota.views import choose
 
 PAGES = [
@@ -25,15 +25,55 @@ FORMS = [
 ]  # fmt: skip
 
 
-def test_no_page_takes_more_than_four_calls_except_the_list_of_batches(sample, org, sign_in, calls):
+def test_no_page_takes_more_than_four_calls_to_open(sample, org, sign_in, calls):
     browser = sign_in("owner")
     for page in [*PAGES, *FORMS, "group-options/", "group-options/?find=a"]:
         calls.clear()
         cache.clear()
         response = browser.get(org.url(f"ota/{page.format(**sample)}"))
         assert response.status_code == 200, page
-        is_list = page.startswith(("batches/?", "batches/progress/")) or page == "batches/"
-        assert len(calls) <= (30 if "progress" in page else 10 if is_list else 4), (page, calls)
+        assert len(calls) <= (30 if "progress" in page else 4), (page, calls)
+
+
+def find_batch_with_failures(org, sample):
+    """Return the ID of a batch of the sample fleet with failed devices, and the names of these devices."""
+    for status in ("COMPLETED", "CANCELED", "IN_PROGRESS"):
+        page = batch_tasks.get_batch_with_tasks(org.gateway(), sample[status], status="FAILED")[1]
+        if page.tasks:
+            return sample[status], [task.device for task in page.tasks]
+    raise AssertionError("the sample fleet has no failed update")
+
+
+def test_the_failed_devices_of_a_batch_are_listed_above_all_others_with_their_message(sample, org, sign_in):
+    batch_id, failed = find_batch_with_failures(org, sample)
+    response = sign_in("viewer").get(org.url(f"ota/batches/{batch_id}/"))
+    assert [task.device for task in response.context["failed"].rows] == failed
+    assert all(task.description for task in response.context["failed"].rows)
+    text = response.content.decode()
+    assert f"{len(failed)} failed device" in text
+    assert text.index(f">{failed[0]}<") < text.index('id="tasks-title">All devices<')
+
+
+def test_of_many_failed_devices_the_first_are_shown_with_a_link_to_all(sample, org, sign_in, monkeypatch):
+    monkeypatch.setattr(batch_tasks, "MAX_FAILED_SHOWN", 1)
+    batch_id, failed = find_batch_with_failures(org, sample)
+    assert len(failed) > 1
+    response = sign_in("viewer").get(org.url(f"ota/batches/{batch_id}/"))
+    assert len(response.context["failed"].rows) == 1
+    text = " ".join(response.content.decode().split())
+    assert f"{len(failed)} failed devices" in text
+    assert "Show all failed devices" in text
+
+
+def test_a_list_of_only_failed_devices_has_no_second_one(sample, org, sign_in, calls):
+    batch_id, failed = find_batch_with_failures(org, sample)
+    browser = sign_in("viewer")
+    calls.clear()
+    cache.clear()
+    response = browser.get(org.url(f"ota/batches/{batch_id}/?status=FAILED"))
+    assert response.context["failed"] is None
+    assert [task.device for task in response.context["table"].rows] == failed
+    assert len(calls) == 2
 
 
 def test_a_package_that_is_being_verified_leads_to_its_verification(sample, org, sign_in):

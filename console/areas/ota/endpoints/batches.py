@@ -14,7 +14,7 @@ from console.api.endpoints.jobs import Job
 from console.api.http import ApiRequest, open_gateway
 from console.api.problems import Problem, validation_problem
 from console.api.schemas import Page, PagePosition, PageQuery, RequestBody, Timestamp
-from console.areas.ota import api, batches, jobs, rules
+from console.areas.ota import api, batch_tasks, batches, jobs, rules
 from console.areas.ota.endpoints.strategies import DynamicBatch, StaticBatch, Verification
 from console.connections.gateway import Gateway
 
@@ -251,7 +251,7 @@ def list_tasks(
     request: ApiRequest, connection: str, batch_id: str, query: Query[TaskListQuery]
 ) -> Page[Task]:
     position = PagePosition.from_query(query)
-    _detail, page = api.get_batch_with_tasks(
+    _detail, page = batch_tasks.get_batch_with_tasks(
         open_gateway(request, connection),
         batch_id,
         status=query.status or "",
@@ -285,7 +285,7 @@ def list_tasks(
     ),
 )
 def count_tasks(request: ApiRequest, connection: str, batch_id: str) -> TaskCounts:
-    result = api.count_tasks(open_gateway(request, connection), batch_id, api.TASK_STATUSES)
+    result = batch_tasks.count_tasks(open_gateway(request, connection), batch_id, api.TASK_STATUSES)
     return TaskCounts(total=result.total, counts=dict(result.counts))
 
 

@@ -250,9 +250,10 @@ class StaticBatchForm(StrategyForm):
     def set_group_choices(self, groups: Iterable[tuple[str, str]]) -> None:
         """Set the groups to choose from, as (id, name). The selected group is kept."""
         choices = dict(groups)
-        selected = str(self.data.get("group", "")) if self.is_bound else ""
+        values = self.data if self.is_bound else self.initial
+        selected = str(values.get("group", ""))
         if selected and selected not in choices:
-            choices[selected] = str(self.data.get("group_name", ""))[:30] or selected
+            choices[selected] = str(values.get("group_name", ""))[:30] or selected
         self.fields["group"].widget.choices = [("", _("Select a group")), *choices.items()]  # type: ignore[attr-defined]
 
     def clean_source_versions(self) -> tuple[str, ...]:

@@ -10,13 +10,13 @@ from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
-from console.areas.ota import api, jobs
+from console.areas.ota import api, batch_tasks, jobs
 from console.areas.ota.actions import MONITOR_BATCH
 from console.areas.ota.details import build_batch_details
 from console.areas.ota.forms.filters import TaskFilter
 from console.areas.ota.pages import BATCH
 from console.areas.ota.progress import SEGMENTS, Counts, read_recorded
-from console.areas.ota.tables import build_task_table
+from console.areas.ota.tables import FAILED_TASKS, build_task_table
 from console.connections.http import CloudRequest
 from console.ui.charts import Curve, build_chart_data
 from console.ui.paging import Page, page_number, page_size
@@ -28,10 +28,10 @@ from console.ui.tables import Empty
 
 @require_safe
 def batch_detail(request: CloudRequest, batch_id: str) -> HttpResponse:
-    """Show a batch: status, progress, devices and strategy. 2 calls."""
+    """Show a batch: status, progress, failed devices, all devices and strategy. Up to 3 calls."""
     filters = TaskFilter(request)
     number, size = page_number(request), page_size(request)
-    detail, task_page = api.get_batch_with_tasks(
+    detail, task_page, failures = batch_tasks.get_batch_with_failures(
         request.gateway,
         batch_id,
         status=filters.values.get("status", ""),
@@ -56,6 +56,8 @@ def batch_detail(request: CloudRequest, batch_id: str) -> HttpResponse:
         details=build_batch_details(detail),
         filters=filters,
         table=table.bind(request, tasks, page=page, empty=empty),
+        failed=FAILED_TASKS.bind(request, failures.tasks) if failures.total else None,
+        failed_total=failures.total,
         **_read_progress(request, batch),
     )
 
@@ -64,10 +66,14 @@ def _read_progress(request: CloudRequest, batch: api.Batch) -> dict[str, Any]:
     """Return the context of areas/ota/batch_live.html: the progress of the batch as monitoring recorded it. Without a record,
     the page counts the tasks. No call."""
     is_monitored = batch.is_running and bool(jobs.read_monitored(request.connection, [batch.id]))
+    counts = read_recorded(request.connection, [batch]).get(batch.id, Counts())
     return {
         "batch": batch,
+        "live_query": urlencode(
+            {"status": batch.status, **({"counted": counts.at.isoformat()} if counts.at else {})}
+        ),
         "may_monitor": request.gateway.allows(MONITOR_BATCH.operation),
-        "counts": read_recorded(request.connection, [batch]).get(batch.id, Counts()),
+        "counts": counts,
         "is_monitored": is_monitored,
         "has_chart": is_monitored or jobs.has_curve(request.connection, batch.id),
     }
@@ -77,7 +83,8 @@ def _read_progress(request: CloudRequest, batch: api.Batch) -> dict[str, Any]:
 def batch_live(request: CloudRequest, batch_id: str) -> HttpResponse:
     """Show the part of the batch page that refreshes automatically. 1 call.
 
-    When the status differs from `?status=`, the status on the page, the entire page is reloaded.
+    When the status differs from `?status=`, the status on the page, the entire page is reloaded. When the counts are newer than
+    those on the page, of the time `?counted=`, its charts load again.
     """
     detail = api.get_batch(request.gateway, batch_id)
     shown_status = request.GET.get("status", "")
@@ -85,7 +92,12 @@ def batch_live(request: CloudRequest, batch_id: str) -> HttpResponse:
         response = HttpResponse()
         response["HX-Refresh"] = "true"
         return response
-    return render(request, "areas/ota/batch_live.html", _read_progress(request, detail.batch))
+    context = _read_progress(request, detail.batch)
+    response = render(request, "areas/ota/batch_live.html", context)
+    counted_at = context["counts"].at
+    if counted_at and request.GET.get("counted") != counted_at.isoformat():
+        response["HX-Trigger"] = "fd:charts"  # the charts show the same counts
+    return response
 
 
 @require_safe
@@ -95,7 +107,7 @@ def batch_counts(request: CloudRequest, batch_id: str) -> HttpResponse:
     known = {task_status: _read_number(request, task_status) for task_status in api.FINISHED_TASKS}
     total = _read_number(request, "total")
     if total is None or any(count is None for count in known.values()):
-        task_counts = api.count_tasks(request.gateway, batch_id, api.FINISHED_TASKS)
+        task_counts = batch_tasks.count_tasks(request.gateway, batch_id, api.FINISHED_TASKS)
         numbers, total = dict(task_counts.counts), task_counts.total
         open_count = total - sum(numbers.values())
         if open_count <= 0:
@@ -103,7 +115,7 @@ def batch_counts(request: CloudRequest, batch_id: str) -> HttpResponse:
         has_rest = open_count > 0
     else:
         numbers = {task_status: count for task_status, count in known.items() if count is not None}
-        task_counts = api.count_tasks(request.gateway, batch_id, api.OPEN_TASKS[1:], total=total)
+        task_counts = batch_tasks.count_tasks(request.gateway, batch_id, api.OPEN_TASKS[1:], total=total)
         numbers |= task_counts.counts
         numbers["CONFIRM"] = max(0, total - sum(numbers.values()))
         has_rest = False

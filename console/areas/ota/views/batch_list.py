@@ -1,13 +1,13 @@
 """The list of update batches, and the progress of the batches in it.
 
 The platform lists the batches of one package a call. The list therefore shows the batches of the newest packages, and those that
-the console monitors now whatever their package.
+the console monitors now whatever their package. The page opens with those of the first packages, and fetches the whole list.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -23,10 +23,12 @@ from console.areas.ota.tables import BATCHES
 from console.connections.gateway import Gateway
 from console.connections.http import CloudRequest
 from console.jobs.visibility import visible_jobs
-from console.ui.links import connection_url
+from console.ui.links import connection_url, query_url
 from console.ui.paging import Page, page_number, page_size
 from console.ui.tables import Empty
 
+FIRST_PACKAGES = 2
+"""The page opens with the batches of this many packages, so that it takes 4 calls."""
 MAX_PACKAGES = 8
 """The list shows the batches of this many packages. ListOTAJobByFirmware allows 10 calls per second."""
 MAX_MONITORED = 4
@@ -37,17 +39,20 @@ MAX_CHOICES = 100
 
 @dataclass(frozen=True)
 class _Part:
-    """The batches on a page of the list, the number of all that match, and what the list leaves out."""
+    """The batches on a page of the list, the number of all that match, and what the list leaves out. `is_complete`: whether no
+    batches are still to be fetched."""
 
     rows: Sequence[ListedBatch]
     total: int
     note: str = ""
+    is_complete: bool = True
 
 
 @require_safe
 def batch_list(request: CloudRequest) -> HttpResponse:
-    """Show the batches that match the filters, newest first. The page says what it does not show. Up to 14 calls."""
-    filters, part = _read_list(request)
+    """Show the batches that match the filters, newest first. The page says what it does not show. 4 calls; with `?all=1`, or for a
+    page after the first one, up to 14."""
+    filters, part = _read_list(request, is_all="all" in request.GET or page_number(request) > 1)
     may_create = request.gateway.allows(api.CREATE_STATIC)
     create_url = connection_url(request, "ota:choose-package") if may_create else ""
     empty = Empty(
@@ -57,15 +62,17 @@ def batch_list(request: CloudRequest) -> HttpResponse:
         url=create_url or connection_url(request, "ota:packages"),
         action=_("Create batch") if may_create else _("View packages"),
     )
+    rows = progress.add_recorded(request.connection, part.rows)
+    if not part.is_complete:  # the whole list fetches the progress
+        rows = [replace(row, fetch_from=None) for row in rows]
     page = Page(page_number(request), page_size(request), part.total)
     context = {
         "filters": filters,
         "note": part.note,
         "create_url": create_url,
-        "table": BATCHES.bind(
-            request, progress.add_recorded(request.connection, part.rows), page=page, empty=empty
-        ),
+        "table": BATCHES.bind(request, rows, page=page if part.is_complete else None, empty=empty),
         "progress_query": request.GET.urlencode(),
+        "all_url": "" if part.is_complete else query_url(request, all=1),
     }
     return render(request, "areas/ota/batches.html", context)
 
@@ -74,7 +81,7 @@ def batch_list(request: CloudRequest) -> HttpResponse:
 def batch_progress(request: CloudRequest) -> HttpResponse:
     """Count some of the batches on a page of the list that monitoring did not record. The query is that of the list, and `skip`,
     the number of batches that were counted before. Up to 20 calls, and those of the list if its responses are no longer cached."""
-    _filters, part = _read_list(request)
+    _filters, part = _read_list(request, is_all=True)
     skip = request.GET.get("skip", "")
     counted = int(skip) if skip.isascii() and skip.isdigit() and len(skip) < 5 else 0
     query = request.GET.copy()
@@ -86,7 +93,8 @@ def batch_progress(request: CloudRequest) -> HttpResponse:
     return render(request, "areas/ota/rows_progress.html", context)
 
 
-def _read_list(request: CloudRequest) -> tuple[BatchFilter, _Part]:
+def _read_list(request: CloudRequest, *, is_all: bool) -> tuple[BatchFilter, _Part]:
+    """Read the filters and the list. Without `is_all`, the list has the batches of FIRST_PACKAGES packages, in 4 calls."""
     products = dict(api.list_product_choices(request.gateway))
     filters = BatchFilter(request, products.items())
     package_page = api.list_packages(
@@ -105,9 +113,15 @@ def _read_list(request: CloudRequest) -> tuple[BatchFilter, _Part]:
         one = api.list_batches(request.gateway, package_id, page=number, size=size)
         return filters, _Part(_name_rows(one.batches, packages), one.total)
     chosen = [packages[package_id]] if package_id else package_page.packages[:MAX_PACKAGES]
-    batch_page = api.list_batches_of_packages(request.gateway, chosen)
+    is_complete = is_all or len(chosen) <= FIRST_PACKAGES
+    batch_page = api.list_batches_of_packages(
+        request.gateway, chosen if is_complete else chosen[:FIRST_PACKAGES]
+    )
     rows = _name_rows(batch_page.batches, packages)
-    if not package_id:
+    if not is_complete:
+        matching = [row for row in rows if status in ("", row.batch.status)]
+        return filters, _Part(matching[:size], len(matching), is_complete=False)
+    if not package_id and package_page.total > len(chosen):
         rows += _read_monitored(request.gateway, filters, rows)
         rows.sort(key=_created, reverse=True)
     matching = [row for row in rows if status in ("", row.batch.status)]

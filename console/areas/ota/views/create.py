@@ -1,20 +1,24 @@
-"""The pages that create static and dynamic batches, each in three steps at one address: the form, the review (`step=summary`),
-the request (`step=send`).
+"""The pages that create static and dynamic batches, each in three steps at one address: the form, the review (`?review=`, the token
+of the form), the request (`step=send`).
 
-Nothing is stored between the steps: each step submits all values, which are checked again. A review of many devices asks for the
-name of the package, and the request without that name shows the review again.
+A valid form leads to its review by a redirect, and `?edit=` leads back to the form. Between them the values are kept, so that both can
+be loaded again. The request submits all values again, which are checked again. A review of many devices asks for the name of the
+package, and the request without that name shows the review again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
 from typing import Any, Generic, TypeVar
+from urllib.parse import urlencode
 
 from django import forms
-from django.http import HttpResponse, HttpResponseBase
-from django.shortcuts import render
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseBase, QueryDict
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -22,6 +26,7 @@ from console.areas.groups import api as groups_api
 from console.areas.ota import api, batches
 from console.areas.ota.details import build_review_details
 from console.areas.ota.forms.batches import DynamicBatchForm, StaticBatchForm, StrategyForm
+from console.areas.ota.views.kept_form import keep_values, read_values
 from console.areas.ota.views.submission import (
     MAX_LOOKED_UP,
     create_once,
@@ -32,7 +37,6 @@ from console.connections.approval import needs_approval
 from console.connections.gateway import Gateway
 from console.connections.http import CloudRequest
 from console.connections.submissions import new_token
-from console.pages.device_names import NameList
 from console.ui.forms import FORM_REFUSED, ConfirmForm
 from console.ui.uploads import accepts_file
 from iot_client.errors import CloudError
@@ -92,36 +96,52 @@ def _show_step(request: CloudRequest, package_id: str, kind: _Kind[FormType]) ->
     package = api.get_package(request.gateway, package_id)
     if not package.is_ready or not package.product_key:
         return render(request, "areas/ota/not_ready.html", {"package": package}, status=409)
-    is_submitted = request.method == "POST"
-    step = request.POST.get("step", "form") if is_submitted else "form"
-    form = kind.form(package, request.POST if is_submitted else None, request.FILES or None)
+    if request.method == "POST":
+        return _submit(request, package, kind)
+    token = request.GET.get("review") or request.GET.get("edit", "")
+    if not token:
+        return _render_form(request, package, kind, kind.form(package), new_token(), None)
+    values = read_values(request, token)
+    if values is None:
+        messages.warning(request, gettext("The form has expired. Enter the values again."))
+        return redirect(request.path)
+    if "edit" in request.GET:  # the form with its values, without errors
+        form = kind.form(package, initial=_read_initial(values, kind.form(package)))
+        return _render_form(request, package, kind, form, token, None)
+    form = kind.form(package, values)
+    if not form.is_valid():  # the time of the start has passed
+        return _render_form(request, package, kind, form, token, None)
+    return _render_review(request, package, kind, form, token, name_columns=_read_name_columns(values))
+
+
+def _submit(request: CloudRequest, package: api.Package, kind: _Kind[FormType]) -> HttpResponseBase:
+    """The form (`step=summary`) or the review (`step=send`) was submitted."""
+    form = kind.form(package, request.POST, request.FILES or None)
     token = request.POST.get("token", "") or new_token()
 
     def show_error(error: CloudError | None, token: str) -> HttpResponse:
-        if "names" in form.fields:
-            # A file field cannot be filled again: the names of an uploaded list go to the text field.
-            values = request.POST.copy()
-            values["names"] = "\n".join(form.cleaned_data["all_names"])
-            form.data = values
+        # A file field cannot be filled again: the names of an uploaded list go to the text field.
+        form.data = _to_query(_list_values(form))
         return _render_form(request, package, kind, form, token, error)
 
-    if step in ("summary", "send") and form.is_valid():
+    if not form.is_valid():
+        return _render_form(request, package, kind, form, token, None)
+    if request.POST.get("step") != "send":
         names = kind.list_names(form)
-        if step == "summary" and names and refuse_unknown_devices(request, package, form, names):
+        if names and refuse_unknown_devices(request, package, form, names):
             return show_error(None, token)
-        size = kind.read_size(request.gateway, package, form)
-        typed = request.POST if step == "send" else None
-        confirmation = (
-            ConfirmForm(package.name, typed, label=str(_("Package name"))) if size.is_large else None
-        )
-        if step == "summary" or (confirmation and not confirmation.is_valid()):
-            return _render_review(request, package, kind, form, token, size, confirmation)
-        return create_once(
-            request, package, form, token, lambda: kind.create(request.gateway, package, form), show_error
-        )
-    if step == "back":  # from the review: the form with its values, without errors
-        form = kind.form(package, initial=_read_values(request, form))
-    return _render_form(request, package, kind, form, token, None)
+        keep_values(request, token, [*_list_values(form), *_list_name_columns(form)])
+        return redirect(f"{request.path}?{urlencode({'review': token})}")
+    size = kind.read_size(request.gateway, package, form)
+    if size.is_large and not _build_confirmation(package, request.POST).is_valid():
+        return _render_review(request, package, kind, form, token, size)
+    return create_once(
+        request, package, form, token, lambda: kind.create(request.gateway, package, form), show_error
+    )
+
+
+def _build_confirmation(package: api.Package, data: QueryDict | None) -> ConfirmForm:
+    return ConfirmForm(package.name, data, label=str(_("Package name")))
 
 
 def _render_form(
@@ -151,23 +171,30 @@ def _render_review(
     kind: _Kind[FormType],
     form: FormType,
     token: str,
-    size: TargetSize,
-    confirmation: ConfirmForm | None,
+    size: TargetSize | None = None,
+    *,
+    name_columns: Sequence[tuple[str, int]] = (),
 ) -> HttpResponse:
+    """Show the review of a valid form; with the error of the confirmation if it was submitted. `name_columns`: the columns that
+    the names of a list come from, each with the number of its names."""
+    size = size or kind.read_size(request.gateway, package, form)
+    typed = request.POST if request.method == "POST" else None
+    confirmation = _build_confirmation(package, typed) if size.is_large else None
     context = {
         "package": package,
         "form": form,
         "is_dynamic": kind is _DYNAMIC,
         "batch_target": form.build_target() if isinstance(form, StaticBatchForm) else None,
         "source_versions": form.cleaned_data.get("source_versions", ()),
-        "name_columns": _list_name_columns(form),
+        "name_columns": name_columns,
         "looked_up": MAX_LOOKED_UP,
         "size": size,
         "details": build_review_details(
             form.build_strategy(), form.cleaned_data.get("start"), form.cleaned_data.get("finish")
         ),
-        "hidden_fields": _list_hidden_fields(request, form),
+        "hidden_fields": _list_values(form),
         "token": token,
+        "edit_url": f"{request.path}?{urlencode({'edit': token})}",
         "confirmation": confirmation,
         "needs_approval": needs_approval(
             request.gateway,
@@ -182,33 +209,47 @@ def _render_review(
     )
 
 
-def _list_name_columns(form: StrategyForm) -> list[NameList]:
-    """Return the lists of names that were read from the column of a table."""
-    lists = [form.cleaned_data.get(field) for field in ("names", "list_file") if field in form.fields]
-    return [listed for listed in lists if listed and listed.heading]
-
-
-def _read_values(request: CloudRequest, form: forms.Form) -> dict[str, Any]:
-    """Return the submitted values as initial values of a new form. A browser does not submit an unchecked box."""
-    initial: dict[str, Any] = {}
+def _read_initial(values: QueryDict, form: forms.Form) -> dict[str, Any]:
+    """Return submitted values as initial values of a form. A browser does not submit an unchecked box."""
+    initial: dict[str, Any] = {"group_name": values.get("group_name", "")}
     for name, field in form.fields.items():
         if isinstance(field, forms.BooleanField):
-            initial[name] = name in request.POST
-        elif name in request.POST:
-            initial[name] = request.POST[name]
+            initial[name] = name in values
+        elif name in values:
+            initial[name] = values[name]
     return initial
 
 
-def _list_hidden_fields(request: CloudRequest, form: forms.Form) -> list[tuple[str, str]]:
-    """Return all submitted values as (name, value) of hidden fields. Device names are one text."""
-    fields = [
-        (name, request.POST[name])
+def _list_values(form: StrategyForm) -> list[tuple[str, str]]:
+    """Return all values of a submitted form, which can be invalid, as (name, value). Device names are one text."""
+    values = [
+        (name, str(form.data[name]))
         for name in (*form.fields, "group_name")
-        if name not in ("list_file", "names") and name in request.POST
+        if name not in ("list_file", "names") and name in form.data
     ]
     if "names" in form.fields:
-        fields.append(("names", "\n".join(form.cleaned_data["all_names"])))
-    return fields
+        values.append(("names", "\n".join(form.cleaned_data["all_names"])))
+    return values
+
+
+def _list_name_columns(form: StrategyForm) -> list[tuple[str, str]]:
+    """Return which columns of tables the names come from, as values to keep: the heading, then the number of names."""
+    lists = [form.cleaned_data.get(field) for field in ("names", "list_file") if field in form.fields]
+    columns = [listed for listed in lists if listed and listed.heading]
+    return [
+        value
+        for listed in columns
+        for value in (("column_heading", listed.heading), ("column_names", str(len(listed.names))))
+    ]
+
+
+def _read_name_columns(values: QueryDict) -> list[tuple[str, int]]:
+    counts = map(int, values.getlist("column_names"))
+    return list(zip(values.getlist("column_heading"), counts, strict=True))
+
+
+def _to_query(values: list[tuple[str, str]]) -> QueryDict:
+    return QueryDict(urlencode(values))
 
 
 # -- static batches ----------------------------------------------------------------------------------------------------
