@@ -328,32 +328,4 @@ def context(request: HttpRequest) -> dict[str, Any]:
             DetailItem("Description", ""),
             DetailItem("Parent", "Region_North"),
         ],
-        "events": [
-            {
-                "time": now - timedelta(minutes=2),
-                "title": "Chunk 7 of 10 created",
-                "tone": "good",
-                "icon": "check",
-            },
-            {
-                "time": now - timedelta(minutes=9),
-                "title": "Throttled by the platform",
-                "text": "Waiting 1.2 seconds between calls.",
-                "tone": "warn",
-                "icon": "clock",
-            },
-            {
-                "time": now - timedelta(hours=1),
-                "title": "Started",
-                "by": "Li Wei",
-                "icon": "player-play",
-                "tone": "busy",
-            },
-            {
-                "time": now - timedelta(days=2),
-                "title": "Uploaded factory-batch-19.csv",
-                "by": "Li Wei",
-                "icon": "file-upload",
-            },
-        ],
     }
