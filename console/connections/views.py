@@ -43,7 +43,7 @@ TABLE: Table[Connection] = Table(
     caption=gettext_lazy("Connections"),
     columns=[
         Column("name", gettext_lazy("Name"), link=_open_url, primary=True, sort=True),
-        Column("region", gettext_lazy("Region"), kind="code", sort=True),
+        Column("region", gettext_lazy("Region"), value=lambda row: row.region_label, sort=True),
         Column("instance_id", gettext_lazy("Instance ID"), kind="code", sort=True),
         Column("access_key_id", gettext_lazy("AccessKey ID"), kind="code", sort=True),
         Column("endpoint", gettext_lazy("Endpoint"), hidden=True, sort=True),
@@ -103,7 +103,7 @@ def add(request: TeamRequest) -> HttpResponse:
             connection = _save(request, form, "connection.create")
         except IntegrityError:
             form.add_error(
-                "slug", _("The team already has a connection with this URL name. Enter another one.")
+                "slug", _("The team already has a connection with this short name. Enter another one.")
             )
         else:
             if form.failure is None:

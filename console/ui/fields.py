@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -56,12 +57,33 @@ class Field(forms.BoundField):
 
     @property
     def hint(self) -> str | Promise:
-        """The help text; "" if an error other than a missing value takes its place."""
-        if not all(map(_is_missing, super().errors.as_data())):
+        """The help text with the maximum length; "" if an error other than a missing value takes its place. A date keeps it: the
+        error does not say what an empty date means, nor its time zone."""
+        is_date = isinstance(self.field, DayField | MomentField)
+        if not is_date and not all(map(_is_missing, super().errors.as_data())):
             return ""
         if self._is_emptied:
             return gettext("The page does not keep this value after an error. Enter it again.")
-        return self.help_text
+        return (
+            format_lazy("{} {}", self.help_text, self._length_rule) if self._length_rule else self.help_text
+        )
+
+    @property
+    def _length_rule(self) -> str:
+        """The maximum length as a sentence; "" if the help text contains it, or if no input comes close to it."""
+        maximum = getattr(self.field, "max_length", None)
+        widget = self.field.widget
+        if (
+            not maximum
+            or field_kind(widget) != "text"
+            or isinstance(widget, forms.EmailInput | forms.URLInput)
+        ):
+            return ""
+        if str(maximum) in re.findall(r"\d+", str(self.help_text).replace(",", "")):
+            return ""
+        if widget.attrs.get("data-count") == "bytes":
+            return gettext("Up to %(count)s bytes.") % {"count": number(maximum)}
+        return gettext("Up to %(count)s characters.") % {"count": number(maximum)}
 
     @property
     def _is_emptied(self) -> bool:
