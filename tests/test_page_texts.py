@@ -15,7 +15,20 @@ from console.ui.forms import FilterForm
 from tests.expectations import FOR_ALL, MEMBERS_ONLY
 from tests.populated import PopulatedTeam
 
-MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
+MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
 OTHER_DATE = re.compile(
     rf"\b(?:{'|'.join({*MONTHS, *(month[:3] for month in MONTHS)})})\.? \d|\b\d{{1,2}}/\d{{1,2}}/\d{{2}}"
 )

@@ -222,7 +222,7 @@ class FieldParts:
 def describe_field(bound: forms.BoundField) -> FieldParts:
     """The widget with the classes it needs, and a text for its limits.
 
-    A field is marked optional if it is not required, unless one of its choices is always selected, or its widget has the
+    A field is marked optional if it is not required and can be changed, unless one of its choices is always selected, or its widget has the
     attribute `data-needed`: another field's value shows such a field and then requires it.
     """
     widget = bound.field.widget
@@ -255,6 +255,7 @@ def describe_field(bound: forms.BoundField) -> FieldParts:
         if kind == "text" and isinstance(maximum, int) and _needs_counter(bound.field)
         else None,
         optional=not bound.field.required
+        and not bound.field.disabled
         and "data-needed" not in widget.attrs
         and kind not in {"check", "hidden"}
         and not _has_default(widget),
