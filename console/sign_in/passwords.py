@@ -1,7 +1,8 @@
-"""The validator of passwords that Django does not have."""
+"""The validator of passwords that Django does not have, and the rules of all validators in words."""
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext
 
@@ -26,3 +27,15 @@ class MaximumLengthValidator:
         return gettext("Your password must contain at most %(length)s characters.") % {
             "length": self.max_length
         }
+
+
+def describe_password_rules() -> str:
+    """Return the rules of AUTH_PASSWORD_VALIDATORS in two sentences. Django's texts are one sentence for each validator."""
+    options = [validator.get("OPTIONS", {}) for validator in settings.AUTH_PASSWORD_VALIDATORS]
+    lengths = {name: length for values in options for name, length in values.items()}
+    return (
+        gettext(
+            "%(min_length)s to %(max_length)s characters. Do not use a common password, only digits, or your name or email address."
+        )
+        % lengths
+    )

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.conf import settings
-from django.contrib.auth.password_validation import password_validators_help_texts, validate_password
+from django.contrib.auth.password_validation import validate_password
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -21,6 +21,7 @@ from console.accounts.approval_rules import TeamRule, read_setting, rules_by_fie
 from console.accounts.models import Grant, Team, User
 from console.accounts.roles import OWNER, Role
 from console.accounts.scope import AccessScope
+from console.sign_in.passwords import describe_password_rules
 from console.teams.team_settings import SHORT_NAME_NOT_AVAILABLE
 
 _MAX_LIMIT = 2_147_483_647  # of an integer column
@@ -219,7 +220,7 @@ class JoinForm(forms.Form):
     def __init__(self, email: str, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.email = email
-        self.fields["password1"].help_text = " ".join(map(str, password_validators_help_texts()))
+        self.fields["password1"].help_text = describe_password_rules()
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}

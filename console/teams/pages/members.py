@@ -30,7 +30,7 @@ from console.teams.changes import is_owner, list_assignable_roles, may_change_me
 from console.teams.forms import GrantForm
 from console.teams.models import Invitation
 from console.teams.pages.audit import audit_menu_items, list_recent_actions
-from console.teams.pages.common import connection_names, get_actor, list_members
+from console.teams.pages.common import connection_names, describe_grant, get_actor, list_members
 from console.teams.tokens.views import list_personal_tokens
 from console.ui.forms import FORM_REFUSED, ConfirmForm, FilterForm
 from console.ui.pieces import MenuItem
@@ -216,8 +216,6 @@ def member(request: TeamRequest, pk: int) -> HttpResponse:
     membership = _get_member(request, pk)
     is_self = membership.pk == request.membership.pk
     may_edit = may_change_member(request.membership, membership)
-    access_scope = membership.own_scope
-    names = connection_names(request.team)
     context = {
         "member": membership,
         "is_self": is_self,
@@ -227,11 +225,7 @@ def member(request: TeamRequest, pk: int) -> HttpResponse:
         "actions": list_recent_actions(request, membership.user),
         "tokens": list_personal_tokens(request, membership),
         "sessions": describe_sessions(request) if is_self else [],
-        "access_scope": access_scope,
-        "scope": describe_scope(access_scope, names),
-        "products": sorted(access_scope.products),
-        "groups": sorted(access_scope.groups),
-        "connections": [names.get(pk, _("deleted connection")) for pk in sorted(access_scope.connections)],
+        **describe_grant(membership.own_scope, request.team),
     }
     return render(request, "teams/member.html", context)
 
