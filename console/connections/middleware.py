@@ -169,7 +169,6 @@ def _name_owners(request: Any) -> str:
 
 
 def _cloud_error_response(request: Any, error: CloudError) -> HttpResponse:
-    log.info("%s failed with %s (request %s)", error.operation, error.code, error.request_id or "-")
     explanation = explain(error)
     details = error.code
     if error.request_id:
