@@ -10,6 +10,7 @@ import pytest
 from django import forms
 from django.http import HttpResponse
 from django.test import RequestFactory
+from django.urls import resolve
 from django.utils import translation
 from django_htmx.middleware import HtmxDetails
 
@@ -56,6 +57,7 @@ def render_error(
     """The middleware's response to a view that raised `error`."""
     headers = {"HX-Request": "true", "HX-Current-URL": "http://testserver/acme/sandbox/"} if htmx else {}
     request: Any = RequestFactory().generic(method, "/acme/sandbox/products/", headers=headers)
+    request.resolver_match = resolve(request.path)
     membership = org.gateway("viewer").membership
     request.user, request.team, request.membership = membership.user, org.team, membership
     request.connection, request.htmx = org.connection, HtmxDetails(request)
