@@ -9,6 +9,7 @@ from django import forms
 from django.utils.translation import gettext
 
 from console.ui import format as fmt
+from console.ui.forms import SHOWN_IN_FULL
 from iot_client.catalogue import UnknownOperation, operation
 from iot_client.errors import (
     AccessDenied,
@@ -68,8 +69,8 @@ def cloud_errors_to_form(
             explanation = explain(error)
             form.add_error(name, f"{gettext(explanation.title)} {gettext(explanation.advice)}")
             return None
-    # ui/form.html shows the error in full. This entry only makes the form invalid.
-    form.add_error(None, gettext(explain(error).title))
+    # This entry only makes the form invalid.
+    form.add_error(None, forms.ValidationError(gettext(explain(error).title), code=SHOWN_IN_FULL))
     return error
 
 

@@ -22,6 +22,8 @@ from django.utils.translation import gettext_lazy as _
 from console.ui.fields import Field
 from console.ui.links import query_url
 
+SHOWN_IN_FULL = "shown-in-full"
+"""The code of an error of a whole form that the page also shows in full: the list of its errors leaves it out."""
 FORM_REFUSED = 422
 """The status of a page whose form has errors: htmx replaces the form with the response."""
 

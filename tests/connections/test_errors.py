@@ -138,6 +138,29 @@ def test_a_problem_of_a_parameter_without_a_field_is_shown_above_the_form() -> N
 
 
 @pytest.mark.parametrize(
+    ("address", "operation_name", "data"),
+    [
+        ("groups/new/", "CreateDeviceGroup", {"name": "lamps"}),
+        ("devices/new/", "RegisterDevice", {"device_name": "lamp-0001"}),
+    ],
+)
+def test_an_error_of_the_cloud_is_shown_once_in_a_form(
+    address: str,
+    operation_name: str,
+    data: dict[str, str],
+    emulator: Any,
+    org: Organization,
+    sign_in: Any,
+) -> None:
+    product = org.gateway("operator").call("CreateProduct", ProductName="Meters", NodeType=0)
+    emulator.faults.add(operation_name, kind="error", times=9, status=403, code="Forbidden.RAM")
+    response = sign_in("operator").post(org.url(address), {"product_key": product["ProductKey"], **data})
+    assert response.status_code == 422
+    title = errors.explain(errors.classify("Forbidden.RAM")("Forbidden.RAM")).title
+    assert response.content.decode().count(title) == 1
+
+
+@pytest.mark.parametrize(
     ("code", "field"),
     [
         ("iot.prod.AlreadyExistedProductName", "product_name"),

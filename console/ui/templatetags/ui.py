@@ -32,6 +32,7 @@ from django.utils.safestring import SafeString
 from console.ui import badges, frame, icons, links, list_html
 from console.ui import format as fmt
 from console.ui.fields import describe_field
+from console.ui.forms import SHOWN_IN_FULL
 from console.ui.statuses import status as find_status
 from console.ui.tables import BoundTable
 from iot_client.errors import CloudError, explain
@@ -159,9 +160,12 @@ def wrong_fields(form: BaseForm) -> list[BoundField]:
 
 
 @register.simple_tag
-def hidden_errors(form: BaseForm) -> list[str]:
-    """The errors of hidden fields."""
-    return [str(error) for bound in form.hidden_fields() for error in bound.errors]
+def general_errors(form: BaseForm) -> list[str]:
+    """The errors of the whole form and of hidden fields."""
+    found = form.non_field_errors()
+    shown = zip(found, found.as_data(), strict=True)
+    of_form = [str(text) for text, error in shown if error.code != SHOWN_IN_FULL]
+    return [*of_form, *(str(error) for bound in form.hidden_fields() for error in bound.errors)]
 
 
 @register.simple_tag(takes_context=True)
