@@ -10,6 +10,7 @@ from django import forms
 from django.http import HttpResponse
 from django.test import Client
 
+from console.accounts.models import User
 from console.ui.fields import field_kind
 from console.ui.forms import FilterForm
 from tests.expectations import FOR_ALL, MEMBERS_ONLY
@@ -82,9 +83,32 @@ def test_every_field_with_a_maximum_length_says_it(list_pages):
     assert silent == []
 
 
+def list_texts(response: HttpResponse) -> list[str]:
+    """The texts between the tags of a page."""
+    html = re.sub(r"<(script|style|template|pre).*?</\1>", "", response.content.decode(), flags=re.DOTALL)
+    return [" ".join(text.split()) for text in re.split(r"<[^>]+>", html)]
+
+
 def test_every_date_is_in_iso_order(list_pages):
-    found = []
-    for name, response in list_pages():
-        text = re.sub(r"<(script|style).*?</\1>|<[^>]+>", " ", response.content.decode(), flags=re.DOTALL)
-        found += [f"{name}: {match[0]}" for match in OTHER_DATE.finditer(text)]
+    found = [
+        f"{name}: {match[0]}"
+        for name, response in list_pages()
+        for match in OTHER_DATE.finditer(" ".join(list_texts(response)))
+    ]
     assert found == []
+
+
+CHINESE = r"[\u4e00-\u9fff]"
+# Parts of a text that the console joins. Texts by themselves: tests/ui/test_translations.py.
+BADLY_JOINED = re.compile(rf"[。！？] [^ ·]|{CHINESE}[:;!?]|\d %|你")
+
+
+def test_chinese_texts_are_joined_by_the_rules_of_chinese(list_pages, org):
+    User.objects.filter(pk=org.members["owner"].pk).update(language="zh-hans")
+    found = {
+        f"{name}: {text}"
+        for name, response in list_pages()
+        for text in list_texts(response)
+        if BADLY_JOINED.search(text.replace("标签:", ""))
+    }
+    assert sorted(found) == []

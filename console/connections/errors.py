@@ -67,7 +67,9 @@ def cloud_errors_to_form(
         name = _find_field_in_code(error, form, fields or {})
         if name is not None:
             explanation = explain(error)
-            form.add_error(name, f"{gettext(explanation.title)} {gettext(explanation.advice)}")
+            form.add_error(
+                name, fmt.join_sentences([gettext(explanation.title), gettext(explanation.advice)])
+            )
             return None
     # This entry only makes the form invalid.
     form.add_error(None, forms.ValidationError(gettext(explain(error).title), code=SHOWN_IN_FULL))
@@ -85,7 +87,7 @@ def _add_problems(
                 sentence, numbered=name is None or isinstance(form.fields[name].widget, forms.Textarea)
             )
             if name is None:
-                yield f"{parameter}: {message}"
+                yield fmt.label_text(parameter, message)
             else:
                 form.add_error(name, fmt.sentence(message))
 

@@ -26,7 +26,7 @@ from console.connections.scope.names import find_objects_in_url
 from console.sign_in.factors import lacks_second_factor
 from console.sign_in.reauthentication import is_recently_authenticated
 from console.ui.areas import find_area
-from console.ui.format import join_words
+from console.ui.format import join_sentences, join_words
 from iot_client.errors import CloudError, NotFound, explain
 
 log = logging.getLogger(__name__)
@@ -158,7 +158,9 @@ class CloudErrorMiddleware:
             )
             may_edit = request.connection and request.membership.has_level(Area.CONNECTIONS, Level.WRITE)
             context = {"title": title, "text": text, "may_edit": may_edit}
-            return _error_response(request, 503, "connections/unreadable.html", context, f"{title} {text}")
+            return _error_response(
+                request, 503, "connections/unreadable.html", context, join_sentences([title, text])
+            )
         return None
 
 
@@ -185,7 +187,7 @@ def _cloud_error_response(request: Any, error: CloudError) -> HttpResponse:
     details = error.code
     if error.request_id:
         details = gettext("%(code)s, request %(id)s") % {"code": error.code, "id": error.request_id}
-    message = f"{gettext(explanation.title)} {gettext(explanation.advice)} ({details})"
+    message = f"{join_sentences([gettext(explanation.title), gettext(explanation.advice)])} ({details})"
     context = {"error": error, "deletion": _find_deletion(request) if isinstance(error, NotFound) else None}
     response = _error_response(request, http_status(error), "cloud_error.html", context, message)
     if error.retryable:

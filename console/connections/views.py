@@ -25,6 +25,7 @@ from console.connections.probe import ProbeFailure, probe_and_record
 from console.sign_in.reauthentication import requires_reauthentication
 from console.teams.changes import Actor
 from console.teams.pages.audit import audit_menu_items
+from console.ui.format import label_text
 from console.ui.forms import FORM_REFUSED, ConfirmForm
 from console.ui.pieces import MenuItem
 from console.ui.tables import Column, Empty, Table
@@ -145,7 +146,7 @@ def test(request: CloudRequest) -> HttpResponse:
     if failure is None:
         messages.success(request, _("%(name)s: the platform accepts the keys.") % {"name": name})
     else:
-        messages.error(request, f"{name}: {failure.text} ({failure.error.code})")
+        messages.error(request, label_text(name, f"{failure.text} ({failure.error.code})"))
     if request.htmx:
         response = HttpResponse(status=204)
         response["HX-Trigger"] = "list-changed"

@@ -10,12 +10,11 @@ from django import forms
 from django.forms.utils import ErrorList
 from django.utils.functional import Promise, lazy
 from django.utils.safestring import SafeString
-from django.utils.text import format_lazy
 from django.utils.timezone import get_current_timezone_name
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from console.ui.format import number, sentence, size
+from console.ui.format import join_sentences, number, sentence, size
 from iot_client.catalogue.check import measure_length
 
 _LARGEST_IN_DATABASE = 2**31 - 1  # no limit that helps anybody
@@ -64,9 +63,7 @@ class Field(forms.BoundField):
             return ""
         if self._is_emptied:
             return gettext("The page does not keep this value after an error. Enter it again.")
-        return (
-            format_lazy("{} {}", self.help_text, self._length_rule) if self._length_rule else self.help_text
-        )
+        return join_sentences([self.help_text, self._length_rule]) if self._length_rule else self.help_text
 
     @property
     def _length_rule(self) -> str:
@@ -195,7 +192,7 @@ class MomentField(forms.DateTimeField):
         super().__init__(
             input_formats=["%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"],
             widget=widget,
-            help_text=format_lazy("{} {}", help_text, lazy(_name_zone, str)()),
+            help_text=lazy(lambda: join_sentences([help_text, _name_zone()]), str)(),
             **options,
         )
 

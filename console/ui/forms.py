@@ -20,6 +20,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from console.ui.fields import Field
+from console.ui.format import join_sentences, label_text
 from console.ui.links import query_url
 
 SHOWN_IN_FULL = "shown-in-full"
@@ -138,9 +139,8 @@ class FilterForm(forms.Form):
     @property
     def problem(self) -> str:
         """What is wrong with the filters; "" for nothing."""
-        labeled = gettext("%(label)s: %(message)s")
-        return " ".join(
-            labeled % {"label": self[name].label, "message": message} if name in self.fields else str(message)
+        return join_sentences(
+            label_text(self[name].label, message) if name in self.fields else message
             for name, messages in self.errors.items()
             for message in messages
         )

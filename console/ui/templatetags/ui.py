@@ -6,6 +6,7 @@
 {% time moment relative=True %}               time in the user's zone, UTC on hover
 {% copy text label="" %}                      copy button;  {% code_copy text %} the text as code with a copy button
 {% number n %} {% bytes n %} {% duration s %} grouped numbers, sizes, durations (also as filters)
+{{ label|label_text:text }}                   "Owner: full access", with the language's colon
 {% bar done total label="" tone="" %}         progress bar
 {% connection_url "jobs:detail" job.pk %}     URL in the current team and connection (`as url` works)
 {% explorer_url "QueryDevice" ProductKey=key %}    URL of a call's form in the explorer, filled in
@@ -101,6 +102,7 @@ def duration_tag(seconds: float | None) -> str:
 register.filter("number", fmt.number)
 register.filter("bytes", fmt.size)
 register.filter("duration", fmt.duration)
+register.filter("label_text", fmt.label_text)
 
 
 @register.simple_tag
