@@ -65,9 +65,7 @@ class ConnectionForm(Sections, forms.ModelForm[Connection]):
     region = forms.CharField(
         label=_("Region"),
         max_length=40,
-        widget=forms.Select(
-            choices=lambda: [*((id_, name_region(id_)) for id_ in REGIONS), (_OTHER, _("Other"))]
-        ),
+        widget=forms.Select(),
     )
     region_id = forms.CharField(
         label=_("Region ID"),
@@ -152,6 +150,8 @@ class ConnectionForm(Sections, forms.ModelForm[Connection]):
     def __init__(self, actor: Actor, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.actor = actor
+        regions = [(id_, name_region(id_)) for id_ in REGIONS]
+        self.fields["region"].widget.choices = [*regions, (_OTHER, _("Other"))]  # type: ignore[attr-defined]
         self.failure: ProbeFailure | None = None
         self.instance.team = actor.membership.team
         self._stored_values = {name: bool(self.instance.__dict__.get(name)) for name in SECRETS}

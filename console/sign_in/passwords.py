@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext
@@ -31,8 +33,8 @@ class MaximumLengthValidator:
 
 def describe_password_rules() -> str:
     """Return the rules of AUTH_PASSWORD_VALIDATORS in two sentences. Django's texts are one sentence for each validator."""
-    options = [validator.get("OPTIONS", {}) for validator in settings.AUTH_PASSWORD_VALIDATORS]
-    lengths = {name: length for values in options for name, length in values.items()}
+    validators: list[dict[str, Any]] = settings.AUTH_PASSWORD_VALIDATORS
+    lengths = {name: length for one in validators for name, length in one.get("OPTIONS", {}).items()}
     return (
         gettext(
             "%(min_length)s to %(max_length)s characters. Do not use a common password, only digits, or your name or email address."

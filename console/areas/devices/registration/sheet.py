@@ -21,7 +21,7 @@ from console.jobs.tables import KnownColumn, Layout, Record, trim_cell
 from iot_client.catalogue import Parameter, operation
 from iot_client.catalogue.check import matches_pattern, measure_length
 
-NAME, NICKNAME = "name", "nickname"
+NAME, NICKNAME, PRODUCT = "name", "nickname", "product"
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,10 @@ KNOWN_COLUMNS = (
             }
         ),
     ),
+    KnownColumn(PRODUCT, frozenset({"productkey", "产品key", "产品标识"})),
 )
 _NAME, _NICKNAME, _ROW = _("Device name"), _("Nickname"), _("Row")
-COLUMNS: dict[str, str | Promise] = {NAME: _NAME, NICKNAME: _NICKNAME}
+COLUMNS: dict[str, str | Promise] = {NAME: _NAME, NICKNAME: _NICKNAME, PRODUCT: "ProductKey"}
 # The rules that a row can break.
 RULES = {
     "name_missing": Rule(_NAME, _("The device name is missing.")),
@@ -94,8 +95,14 @@ RULES = {
     "ragged": Rule(_ROW, _("The row has more cells than the header.")),
     "quotes": Rule(_ROW, _("The quotation marks are not paired.")),
 }
-# What a valid name may have been before a spreadsheet changed it. A user decides: such names exist.
+# What may be wrong with valid rows. A user decides.
 DOUBTS = {
+    "other_product": Rule(
+        "ProductKey",
+        _(
+            "These rows have the ProductKey of another product. The devices are registered in the selected product."
+        ),
+    ),
     "name_changed": Rule(
         _NAME,
         _(
@@ -177,6 +184,7 @@ class ParsedRow:
     findings: list[tuple[str, str, str]] = field(default_factory=list)
     apply_id: int = 0
     is_created: bool = False
+    product_key: str = ""
 
 
 def clean_text(text: str, most: int = _MAX_STORED_VALUE) -> str:
@@ -209,6 +217,7 @@ def parse_rows(records: Iterator[Record], layout: Layout, with_tags: bool) -> It
         row = ParsedRow(record.row)
         row.name = _read_value(cells, name_at)
         row.nickname = "" if nickname_at is None else _read_value(cells, nickname_at)
+        row.product_key = _read_value(cells, layout.columns[PRODUCT]) if PRODUCT in layout.columns else ""
         row.tags = {key: value for key, at in tags_at.items() if (value := _read_value(cells, at))}
         if layout.width and any(map(trim_cell, cells[layout.width :])):
             row.findings.append(("ragged", str(len(cells)), str(layout.width)))
