@@ -33,7 +33,7 @@ class MaximumLengthValidator:
 
 def describe_password_rules() -> str:
     """Return the rules of AUTH_PASSWORD_VALIDATORS in two sentences. Django's texts are one sentence for each validator."""
-    validators: list[dict[str, Any]] = settings.AUTH_PASSWORD_VALIDATORS
+    validators: Any = settings.AUTH_PASSWORD_VALIDATORS
     lengths = {name: length for one in validators for name, length in one.get("OPTIONS", {}).items()}
     return (
         gettext(

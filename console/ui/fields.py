@@ -73,7 +73,7 @@ class Field(forms.BoundField):
         if (
             not maximum
             or field_kind(widget) != "text"
-            or isinstance(widget, forms.EmailInput | forms.URLInput)
+            or isinstance(widget, forms.Select | forms.EmailInput | forms.URLInput)
         ):
             return ""
         if str(maximum) in re.findall(r"\d+", str(self.help_text).replace(",", "")):
