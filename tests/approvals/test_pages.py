@@ -66,7 +66,9 @@ def test_a_request_needs_a_reason_and_is_then_pending(org, set_rules, product, s
 def test_the_reason_in_the_form_of_the_action_requests_approval_at_once(org, set_rules, product, sign_in):
     set_rules(product=True)
     browser = sign_in("operator")
-    assert 'name="approval_reason"' in browser.get(org.url(f"products/{product}/delete/")).content.decode()
+    dialog = browser.get(org.url(f"products/{product}/delete/"))
+    assert 'name="approval_reason"' in dialog.content.decode()
+    assert "Request approval" in page_text(dialog)
     data = {"typed": "Meters", "approval_reason": REASON}
     response = browser.post(org.url(f"products/{product}/delete/"), data)
     waiting = ApprovalRequest.objects.get()
