@@ -9,7 +9,7 @@ from console.audit.models import AuditRecord
 from iot_client.catalogue import Access, operations
 
 _DELETIONS = [name for name, entry in operations().items() if entry.access is Access.DELETE]
-_RECORDS = 20  # the newest ones: objects of other products may have the same name
+_RECORDS = 20  # the newest ones: several objects may have the same name
 
 
 def find_deletion(team: Team, connection: str, names: Sequence[str]) -> AuditRecord | None:
