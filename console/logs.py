@@ -1,9 +1,12 @@
-"""Removes secrets from logs: keys of password reset and invitation links, and queries of sign-in pages (SSO codes)."""
+"""What the log leaves out: secrets (keys of password reset and invitation links, queries of sign-in pages), requests that need
+no attention, and repetitions."""
 
 from __future__ import annotations
 
 import logging
 import re
+import threading
+import time
 
 _LINKS = re.compile(r"(/accounts/password/reset/key/|/invitations/)[^/\s?]+")
 _ADDRESS = re.compile(r"\S+")
@@ -28,4 +31,40 @@ class SecretsFilter(logging.Filter):
         masked = mask_secrets(message)
         if masked != message:
             record.msg, record.args = masked, None
+        return True
+
+
+class RequestFilter(logging.Filter):
+    """Leaves out what Django logs of requests whose form had errors (422), which the user corrects, and of those that failed
+    in the cloud (502, 503), whose cause is logged where it occurs."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return getattr(record, "status_code", None) not in {422, 502, 503}
+
+
+class RepeatFilter(logging.Filter):
+    """Passes messages with the same `repeat_key` (in `extra`) once in `seconds`. The next one that passes says how many were
+    left out. Each process counts for itself."""
+
+    def __init__(self, name: str = "", seconds: float = 60.0) -> None:
+        super().__init__(name)
+        self._seconds = seconds
+        self._seen: dict[
+            object, tuple[float, int]
+        ] = {}  # when a message passed, and how many were left out since
+        self._lock = threading.Lock()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        key = getattr(record, "repeat_key", None)
+        if key is None:
+            return True
+        now = time.monotonic()
+        with self._lock:
+            passed_at, left_out = self._seen.get(key, (float("-inf"), 0))
+            if now - passed_at < self._seconds:
+                self._seen[key] = passed_at, left_out + 1
+                return False
+            self._seen[key] = now, 0
+        if left_out:
+            record.msg, record.args = f"{record.getMessage()} ({left_out} more since the last message)", None
         return True

@@ -504,7 +504,11 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"plain": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "filters": {"secrets": {"()": "console.logs.SecretsFilter"}},
+    "filters": {
+        "secrets": {"()": "console.logs.SecretsFilter"},
+        "requests": {"()": "console.logs.RequestFilter"},
+        "repeats": {"()": "console.logs.RepeatFilter"},
+    },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["secrets"]}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     # At INFO, httpx logs each URL with its query, which contains the signature, and axes logs each of its steps.
@@ -512,5 +516,7 @@ LOGGING = {
     "loggers": {
         **{name: {"level": "WARNING"} for name in ("httpx", "httpcore", "axes")},
         "console.audit.anchors": {"level": "INFO"},
+        "django.request": {"filters": ["requests"]},
+        "console.connections.sending": {"filters": ["repeats"]},
     },
 }

@@ -60,7 +60,7 @@ class RetryPolicy:
                 wait = self.compute_wait(attempts, error.retry_after)
                 if self.now() - started + wait > self.budget:
                     raise
-                log.info("%s failed with %s. Retrying in %.2f seconds.", error.operation, error.code, wait)
+                log.debug("%s failed with %s. Retrying in %.2f seconds.", error.operation, error.code, wait)
                 self.sleep(wait)
 
     def compute_wait(self, attempts: int, retry_after: float | None) -> float:

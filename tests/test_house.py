@@ -26,11 +26,10 @@ EXCEPTIONS: dict[str, tuple[str, ...]] = {
         "console/connections/scope/names.py",
         "console/connections/scope/sql.py",
         "console/teams/forms.py",
-        "console/teams/pages/members.py",
+        "console/teams/pages/common.py",
         "static/teams/keys.js",
         "static/teams/teams.css",
-        "templates/teams/_invitation_details.html",
-        "templates/teams/member.html",
+        "templates/teams/_scope.html",
     ),
     "the levels of roles and the words of operations are written for each area": (
         "console/accounts/roles.py",

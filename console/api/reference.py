@@ -18,6 +18,7 @@ from django.views.decorators.http import require_safe
 
 from console.accounts.http import UserRequest
 from console.api.document import INTRODUCTION, document, operations
+from console.ui.format import join_sentences
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ def _body_fields(schema: dict[str, Any], body: Mapping[str, Any], prefix: str = 
 
 def _format_text(text: str) -> SafeString:
     """Return a text of the document, which consists of paragraphs, in the active language, with `names` as code."""
-    translated = " ".join(_(paragraph) for paragraph in text.split("\n\n") if paragraph)
+    translated = join_sentences(_(paragraph) for paragraph in text.split("\n\n") if paragraph)
     parts = (
         format_html("<code>{}</code>" if number % 2 else "{}", part)
         for number, part in enumerate(translated.split("`"))

@@ -51,7 +51,7 @@ class RequestFilters(FilterForm):
         ],
     )
     rule = forms.ChoiceField(
-        label=_("Operation"),
+        label=_("Action"),
         required=False,
         choices=lambda: [("", _("Any")), *((rule.slug, rule.action) for rule in all_approval_rules())],
     )

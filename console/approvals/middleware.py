@@ -1,4 +1,4 @@
-"""Redirects a user whose call needs an approval to the page of the prepared request."""
+"""Requests an approval for a call that needs one, with the reason in the form that made the call."""
 
 from __future__ import annotations
 
@@ -11,13 +11,18 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
 from console.approvals import actions
+from console.approvals.forms import ReasonForm
 from console.approvals.models import ApprovalRequest
+from console.approvals.submission import submit_draft
 from console.connections.approval import ApprovalNeeded
 from console.ui.links import connection_url
 
 
 class ApprovalMiddleware:
-    """The only place that turns ApprovalNeeded into a request. Comes after CloudErrorMiddleware, which would respond with 403."""
+    """The only place that turns ApprovalNeeded into a request. Comes after CloudErrorMiddleware, which would respond with 403.
+
+    Redirects to the page of the request. Without a reason (ui/needs_approval.html) it is a draft, and the page asks for one.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -31,4 +36,8 @@ class ApprovalMiddleware:
         prepared = actions.prepare_request(error)
         if prepared.state == ApprovalRequest.State.WAITING:
             messages.info(request, _("An identical request is already pending."))
+            return redirect(connection_url(request, "approvals:detail", prepared.pk))
+        form = ReasonForm({"reason": request.POST.get("approval_reason", "")})
+        if form.is_valid():
+            prepared = submit_draft(request, prepared, form.cleaned_data["reason"])
         return redirect(connection_url(request, "approvals:detail", prepared.pk))

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Case, IntegerField, Q, Value, When
+from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
@@ -17,10 +17,11 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from console.accounts.http import TeamRequest
-from console.approvals import actions, inbox, notifications
+from console.approvals import actions, inbox
 from console.approvals.forms import ApproveForm, ReasonForm, RejectForm, RequestFilters
 from console.approvals.models import ApprovalRequest, NotPending, OtherRequestShown, RequestAltered
 from console.approvals.subject import CallRow, read_subject
+from console.approvals.submission import submit_draft
 from console.connections.http import CloudRequest
 from console.jobs.listing import job_title
 from console.jobs.page import items_context
@@ -113,8 +114,20 @@ def list_requests(request: TeamRequest) -> HttpResponseBase:
         text=gettext_lazy("Requests for approval appear here. Another team member must decide on them."),
         icon="clipboard-check",
     )
-    context = {"table": REQUESTS.bind(request, rows, page=page, empty=empty), "filters": filters}
+    context = {
+        "table": REQUESTS.bind(request, rows, page=page, empty=empty),
+        "filters": filters,
+        "drafts": [(title(draft), _request_url(request, draft)) for draft in _list_drafts(request)],
+    }
     return render(request, "ui/list.html" if request.htmx else "approvals/list.html", context)
+
+
+def _list_drafts(request: TeamRequest) -> QuerySet[ApprovalRequest]:
+    """The requests that the user prepared and did not submit, newest first."""
+    drafts = ApprovalRequest.objects.for_team(request.team).filter(
+        state=State.DRAFT, requested_by=request.membership.user, token=None
+    )
+    return drafts.select_related("team", "connection").order_by("-pk")
 
 
 # -- one request -------------------------------------------------------------------------------------------------------
@@ -239,23 +252,8 @@ def submit_request(request: CloudRequest, pk: int) -> HttpResponseBase:
     form = ReasonForm(request.POST)
     if approval.state == State.DRAFT and not form.is_valid():
         return _page(request, approval, form, status=FORM_REFUSED)
-    if approval.state == State.DRAFT and form.is_valid():
-        try:
-            approval = actions.request_approval(approval, request.gateway, form.cleaned_data["reason"])
-            notifications.notify_deciders(approval, request)
-            messages.success(request, _("Request submitted. Another team member must approve it."))
-            if not inbox.find_deciders(approval):
-                messages.warning(
-                    request,
-                    _(
-                        "At present no member can decide on this request. Members who got their role from you, or after this "
-                        "request was made, cannot decide."
-                    ),
-                )
-        except RequestAltered:
-            actions.close_altered_request(approval)
-        except NotPending:
-            pass  # it was submitted just before: its page shows the status
+    if approval.state == State.DRAFT:
+        approval = submit_draft(request, approval, form.cleaned_data["reason"])
     return redirect(connection_url(request, "approvals:detail", approval.pk))
 
 

@@ -62,7 +62,7 @@ class AuditRecord(models.Model):
         OPEN = "open", _("No response yet")
         DONE = "done", _("Done")
         FAILED = "failed", _("Failed")
-        REFUSED = "refused", _("Refused")
+        REFUSED = "refused", _("Denied")
         UNKNOWN = "unknown", _("Unknown: no response was received")
 
     at = models.DateTimeField(_("time"), default=timezone.now, db_index=True)

@@ -9,7 +9,7 @@ from django import forms
 from django.utils.translation import gettext
 
 from console.ui import format as fmt
-from console.ui.forms import SHOWN_ABOVE
+from console.ui.forms import SHOWN_IN_FULL
 from iot_client.catalogue import UnknownOperation, operation
 from iot_client.errors import (
     AccessDenied,
@@ -67,10 +67,12 @@ def cloud_errors_to_form(
         name = _find_field_in_code(error, form, fields or {})
         if name is not None:
             explanation = explain(error)
-            form.add_error(name, f"{gettext(explanation.title)} {gettext(explanation.advice)}")
+            form.add_error(
+                name, fmt.join_sentences([gettext(explanation.title), gettext(explanation.advice)])
+            )
             return None
-    # ui/form.html shows the error in full above the form. This entry only makes the form invalid.
-    form.add_error(None, forms.ValidationError(gettext(explain(error).title), code=SHOWN_ABOVE))
+    # This entry only makes the form invalid.
+    form.add_error(None, forms.ValidationError(gettext(explain(error).title), code=SHOWN_IN_FULL))
     return error
 
 
@@ -85,7 +87,7 @@ def _add_problems(
                 sentence, numbered=name is None or isinstance(form.fields[name].widget, forms.Textarea)
             )
             if name is None:
-                yield f"{parameter}: {message}"
+                yield fmt.label_text(parameter, message)
             else:
                 form.add_error(name, fmt.sentence(message))
 

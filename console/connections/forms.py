@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.db import models
-from django.utils.text import format_lazy, slugify
+from django.utils.text import slugify
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -17,18 +17,11 @@ from console.connections import endpoints
 from console.connections.endpoints import EndpointRefused
 from console.connections.models import Connection, validate_connection_slug
 from console.connections.probe import ProbeFailure, probe_and_record
+from console.connections.regions import REGIONS, name_region
 from console.teams.changes import Actor
 from console.ui.forms import Sections
 from iot_client.errors import InvalidParameter
 
-REGIONS = (
-    ("cn-shanghai", _("China (Shanghai)")),
-    ("ap-southeast-1", _("Singapore")),
-    ("ap-northeast-1", _("Japan (Tokyo)")),
-    ("us-west-1", _("US (Silicon Valley)")),
-    ("us-east-1", _("US (Virginia)")),
-    ("eu-central-1", _("Germany (Frankfurt)")),
-)
 _OTHER = "other"
 SECRETS = ("access_key_secret", "security_token")
 # A response contains no secret. After an error the browser puts back what the user typed (static/ui/forms.js).
@@ -72,12 +65,7 @@ class ConnectionForm(Sections, forms.ModelForm[Connection]):
     region = forms.CharField(
         label=_("Region"),
         max_length=40,
-        widget=forms.Select(
-            choices=[
-                *((id_, format_lazy("{} · {}", label, id_)) for id_, label in REGIONS),
-                (_OTHER, _("Other")),
-            ]
-        ),
+        widget=forms.Select(),
     )
     region_id = forms.CharField(
         label=_("Region ID"),
@@ -146,7 +134,6 @@ class ConnectionForm(Sections, forms.ModelForm[Connection]):
             "endpoint",
             "access_key_id",
         ]
-        labels: ClassVar[dict[str, Any]] = {"slug": _("URL name")}
         help_texts: ClassVar[dict[str, Any]] = {
             "slug": _(
                 "Used in URLs. Lowercase letters, digits and hyphens. Leave empty to make it from the name."
@@ -163,6 +150,8 @@ class ConnectionForm(Sections, forms.ModelForm[Connection]):
     def __init__(self, actor: Actor, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.actor = actor
+        regions = [(id_, name_region(id_)) for id_ in REGIONS]
+        self.fields["region"].widget.choices = [*regions, (_OTHER, _("Other"))]  # type: ignore[attr-defined]
         self.failure: ProbeFailure | None = None
         self.instance.team = actor.membership.team
         self._stored_values = {name: bool(self.instance.__dict__.get(name)) for name in SECRETS}
@@ -207,12 +196,12 @@ class ConnectionForm(Sections, forms.ModelForm[Connection]):
         return int(self._find_unfinished_jobs().update(account=self.instance.account))
 
     def clean_slug(self) -> str:
-        """Returns the URL name; if empty, one made from the name."""
+        """Returns the short name; if empty, one made from the name."""
         slug = self.cleaned_data["slug"].lower() or slugify(self.cleaned_data.get("name", ""))[:40] or "main"
         validate_connection_slug(slug)
         if Connection.objects.for_team(self.actor.membership.team).filter(slug=slug).exists():
             raise forms.ValidationError(
-                _("The team already has a connection with this URL name. Enter another one.")
+                _("The team already has a connection with this short name. Enter another one.")
             )
         return str(slug)
 
@@ -263,7 +252,7 @@ class ConnectionForm(Sections, forms.ModelForm[Connection]):
     def get_initial_for_field(self, field: forms.Field, field_name: str) -> Any:
         """Returns the initial value of a field. A stored region that the list does not contain is shown in `region_id`."""
         region = self.initial.get("region", "")
-        if field_name in {"region", "region_id"} and region and region not in dict(REGIONS):
+        if field_name in {"region", "region_id"} and region and region not in REGIONS:
             return region if field_name == "region_id" else _OTHER
         return super().get_initial_for_field(field, field_name)
 

@@ -17,6 +17,8 @@ from console.accounts.encryption import Undecryptable
 from console.accounts.lookup import Lookup
 from console.accounts.models import Membership, User
 from console.accounts.roles import OWNER, Area, Level
+from console.audit.deletions import find_deletion
+from console.audit.models import AuditRecord
 from console.connections.errors import http_status
 from console.connections.gateway import Gateway, PermissionRefused
 from console.connections.models import Connection
@@ -24,8 +26,8 @@ from console.connections.scope.names import find_objects_in_url
 from console.sign_in.factors import lacks_second_factor
 from console.sign_in.reauthentication import is_recently_authenticated
 from console.ui.areas import find_area
-from console.ui.format import join_words
-from iot_client.errors import CloudError, explain
+from console.ui.format import join_sentences, join_words
+from iot_client.errors import CloudError, NotFound, explain
 
 log = logging.getLogger(__name__)
 _CONNECTIONS = Lookup(Connection, "team", "slug")
@@ -156,7 +158,9 @@ class CloudErrorMiddleware:
             )
             may_edit = request.connection and request.membership.has_level(Area.CONNECTIONS, Level.WRITE)
             context = {"title": title, "text": text, "may_edit": may_edit}
-            return _error_response(request, 503, "connections/unreadable.html", context, f"{title} {text}")
+            return _error_response(
+                request, 503, "connections/unreadable.html", context, join_sentences([title, text])
+            )
         return None
 
 
@@ -168,14 +172,24 @@ def _name_owners(request: Any) -> str:
     return join_words([str(owner.user) for owner in owners.select_related("user").order_by("pk")[:3]])
 
 
+def _find_deletion(request: Any) -> AuditRecord | None:
+    """The audit record of the deletion of the object that the URL names; None if the user may not read the audit trail."""
+    names = [
+        text for name, text in request.resolver_match.kwargs.items() if name not in ("team", "connection")
+    ]
+    if not names or not request.connection or not request.membership.has_level(Area.AUDIT, Level.READ):
+        return None
+    return find_deletion(request.team, request.connection.slug, names)
+
+
 def _cloud_error_response(request: Any, error: CloudError) -> HttpResponse:
-    log.info("%s failed with %s (request %s)", error.operation, error.code, error.request_id or "-")
     explanation = explain(error)
     details = error.code
     if error.request_id:
         details = gettext("%(code)s, request %(id)s") % {"code": error.code, "id": error.request_id}
-    message = f"{gettext(explanation.title)} {gettext(explanation.advice)} ({details})"
-    response = _error_response(request, http_status(error), "cloud_error.html", {"error": error}, message)
+    message = f"{join_sentences([gettext(explanation.title), gettext(explanation.advice)])} ({details})"
+    context = {"error": error, "deletion": _find_deletion(request) if isinstance(error, NotFound) else None}
+    response = _error_response(request, http_status(error), "cloud_error.html", context, message)
     if error.retryable:
         response["Retry-After"] = str(max(1, round(error.retry_after or 1)))
     return response

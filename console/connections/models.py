@@ -12,13 +12,14 @@ from django.utils.translation import gettext_lazy as _
 
 from console.accounts.encryption import EncryptedTextField
 from console.accounts.models import Membership, Team, User
+from console.connections.regions import name_region
 from iot_client.errors import MAX_CODE_LENGTH
 
 
 def validate_connection_slug(slug: str) -> None:
     """Raises ValidationError if the slug starts with "-" or "_". URLs of team pages have "-" in place of a connection."""
     if slug.startswith(("-", "_")):
-        raise ValidationError(_("Start the URL name with a letter or digit."), code="reserved")
+        raise ValidationError(_("Start the short name with a letter or digit."), code="reserved")
 
 
 class ConnectionQuerySet(models.QuerySet["Connection"]):
@@ -70,6 +71,11 @@ class Connection(models.Model):
         """The account that the platform counts call quotas for, as far as the console can know: the AccessKey ID and the
         region."""
         return f"{self.access_key_id}@{self.region}"
+
+    @property
+    def region_label(self) -> str:
+        """The name and the ID of the region."""
+        return name_region(self.region)
 
     @property
     def test_status(self) -> str:

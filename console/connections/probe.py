@@ -13,6 +13,7 @@ from console.connections.clients import new_client
 from console.connections.endpoints import REFUSED, EndpointRefused
 from console.connections.models import Connection
 from console.teams.changes import Actor
+from console.ui.format import join_sentences
 from iot_client.errors import AccessDenied, BadResponse, CloudError, SignatureRefused, Unavailable, explain
 from iot_client.retry import NO_RETRY
 
@@ -75,7 +76,7 @@ def _explain_failure(error: CloudError, connection: Connection) -> ProbeFailure:
     if "Region" in code:
         return ProbeFailure("region", _("The platform has no region with this ID. Check the region."), error)
     explanation = explain(error)
-    return ProbeFailure("", f"{_(explanation.title)} {_(explanation.advice)}", error)
+    return ProbeFailure("", join_sentences([_(explanation.title), _(explanation.advice)]), error)
 
 
 def _explain_rejected_keys(error: CloudError) -> ProbeFailure:

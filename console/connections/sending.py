@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
@@ -11,12 +13,15 @@ from django.conf import settings
 from console.connections.cache import ReadCache
 from console.connections.calls import Call, check_response
 from console.connections.clients import client_for, quota
+from console.connections.errors import http_status
 from console.connections.masking import mask_response
 from console.connections.models import Connection
 from iot_client.catalogue import Operation
+from iot_client.errors import CloudError
 from iot_client.quota import Lane
 from iot_client.trace import Trace
 
+log = logging.getLogger(__name__)
 _BACKGROUND_WAIT_SECONDS = 120.0
 
 
@@ -57,16 +62,37 @@ class Sender:
     def send(self, definition: Operation, params: Mapping[str, Any]) -> dict[str, Any]:
         """Send one call and return its response. Raises CloudError, Undecryptable."""
         client = client_for(self._connection)
-        self._wait_for_turn(definition, params)
-        return check_response(definition, client.call(definition.name, **params))
+        with self._log_failure():
+            self._wait_for_turn(definition, params)
+            return check_response(definition, client.call(definition.name, **params))
 
     def _send_traced(self, definition: Operation, params: Mapping[str, Any], trace: Trace) -> dict[str, Any]:
         """Send one call, fill `trace` with the request, the response and the quota, and return the response. Raises CloudError,
         Undecryptable."""
         account, qps = self._connection.quota_account, definition.qps_for(params)
-        trace.quota, trace.waited_seconds = qps, self._wait_for_turn(definition, params)
-        trace.remaining = quota().count_remaining(account, definition.name, qps)
-        return check_response(definition, client_for(self._connection).call(definition.name, trace, **params))
+        client = client_for(self._connection)
+        with self._log_failure():
+            trace.quota, trace.waited_seconds = qps, self._wait_for_turn(definition, params)
+            trace.remaining = quota().count_remaining(account, definition.name, qps)
+            return check_response(definition, client.call(definition.name, trace, **params))
+
+    @contextmanager
+    def _log_failure(self) -> Iterator[None]:
+        """Log an error of the call as information, one between the console and the cloud as a warning, once a minute."""
+        try:
+            yield
+        except CloudError as error:
+            is_outage = http_status(error) >= 500
+            log.log(
+                logging.WARNING if is_outage else logging.INFO,
+                "%s failed with %s on connection %s (request %s)",
+                error.operation,
+                error.code,
+                self._connection.pk,
+                error.request_id or "-",
+                extra={"repeat_key": (self._connection.pk, error.code) if is_outage else None},
+            )
+            raise
 
     def _wait_for_turn(self, definition: Operation, params: Mapping[str, Any]) -> float:
         """Wait until the quota allows the call. Returns the seconds waited. Raises QuotaTimeout."""

@@ -25,6 +25,7 @@ from console.connections.probe import ProbeFailure, probe_and_record
 from console.sign_in.reauthentication import requires_reauthentication
 from console.teams.changes import Actor
 from console.teams.pages.audit import audit_menu_items
+from console.ui.format import label_text
 from console.ui.forms import FORM_REFUSED, ConfirmForm
 from console.ui.pieces import MenuItem
 from console.ui.tables import Column, Empty, Table
@@ -43,7 +44,7 @@ TABLE: Table[Connection] = Table(
     caption=gettext_lazy("Connections"),
     columns=[
         Column("name", gettext_lazy("Name"), link=_open_url, primary=True, sort=True),
-        Column("region", gettext_lazy("Region"), kind="code", sort=True),
+        Column("region", gettext_lazy("Region"), value=lambda row: row.region_label, sort=True),
         Column("instance_id", gettext_lazy("Instance ID"), kind="code", sort=True),
         Column("access_key_id", gettext_lazy("AccessKey ID"), kind="code", sort=True),
         Column("endpoint", gettext_lazy("Endpoint"), hidden=True, sort=True),
@@ -103,7 +104,7 @@ def add(request: TeamRequest) -> HttpResponse:
             connection = _save(request, form, "connection.create")
         except IntegrityError:
             form.add_error(
-                "slug", _("The team already has a connection with this URL name. Enter another one.")
+                "slug", _("The team already has a connection with this short name. Enter another one.")
             )
         else:
             if form.failure is None:
@@ -145,7 +146,7 @@ def test(request: CloudRequest) -> HttpResponse:
     if failure is None:
         messages.success(request, _("%(name)s: the platform accepts the keys.") % {"name": name})
     else:
-        messages.error(request, f"{name}: {failure.text} ({failure.error.code})")
+        messages.error(request, label_text(name, f"{failure.text} ({failure.error.code})"))
     if request.htmx:
         response = HttpResponse(status=204)
         response["HX-Trigger"] = "list-changed"

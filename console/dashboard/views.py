@@ -42,7 +42,7 @@ class Shortcut:
 SHORTCUTS = (
     Shortcut(_("Register devices"), "file-upload", "devices:register", "BatchRegisterDeviceWithApplyId"),
     Shortcut(_("Create product"), "packages", "products:create", "CreateProduct"),
-    Shortcut(_("Create update package"), "package", "ota:create-package", "CreateOTAFirmware"),
+    Shortcut(_("Create package"), "package", "ota:create-package", "CreateOTAFirmware"),
     Shortcut(_("Create group"), "hierarchy-2", "groups:create", "CreateDeviceGroup", account_wide=True),
 )
 

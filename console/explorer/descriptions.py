@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from console.accounts.roles import AREA_LABELS, CLOUD_AREAS
-from console.ui.format import number, sentence
+from console.ui.format import join_sentences, number, sentence
 from iot_client.catalogue import Access, Condition, Operation, Parameter
 from iot_client.catalogue.check import PATTERN_WORDS
 
@@ -24,7 +24,7 @@ LEVELS: dict[Access, str | Promise] = {
 
 def describe_limits(parameter: Parameter) -> str:
     """Return the limits of one value as sentences; "" if there are none."""
-    return " ".join(map(sentence, _limits(parameter)))
+    return join_sentences(map(sentence, _limits(parameter)))
 
 
 def _limits(parameter: Parameter) -> Iterator[str]:

@@ -15,6 +15,7 @@ from console.explorer.call_input import MAX_ROWS, CallInput, is_multiline, list_
 from console.explorer.descriptions import describe_limits, describe_list_limit
 from console.ui import format as fmt
 from console.ui.fields import NOT_SET
+from console.ui.format import join_sentences
 from iot_client.catalogue import ObjectKind, Operation, Parameter
 from iot_client.text import Sentence
 
@@ -62,7 +63,7 @@ class Rows:
         limit = describe_list_limit(self.parameter)
         if not self.is_plain:
             return limit
-        return " ".join(filter(None, [describe_parameter(self.parameter), limit]))
+        return join_sentences([describe_parameter(self.parameter), limit])
 
     @property
     def is_full(self) -> bool:
@@ -295,9 +296,10 @@ def _build_multiline_field(parameter: Parameter) -> forms.Field:
         label=parameter.base,
         required=parameter.required,
         help_text=format_html(
-            "{} {}",
-            " ".join(filter(None, [describe_parameter(parameter), describe_list_limit(parameter)])),
-            _("One per line."),
+            "{}",
+            join_sentences(
+                [describe_parameter(parameter), describe_list_limit(parameter), _("One per line.")]
+            ),
         ),
         widget=forms.Textarea(attrs={"rows": 6, "class": "ex-code", "spellcheck": "false"}),
     )
@@ -307,4 +309,4 @@ def describe_parameter(parameter: Parameter) -> str:
     """Return the description and the limits of a parameter, escaped for HTML."""
     description = _(parameter.description) if parameter.description else ""
     kind = _("JSON text.") if parameter.json else ""
-    return format_html("{}", " ".join(filter(None, [description, kind, describe_limits(parameter)])))
+    return format_html("{}", join_sentences([description, kind, describe_limits(parameter)]))

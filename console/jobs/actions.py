@@ -70,8 +70,7 @@ def create_draft(
     )
     job.save()
     if content is not None:
-        job.file_size = files.store(job, content)
-        job.save(update_fields=["file_size"])
+        files.store(job, content)
     chunk = Chunk.objects.create(job=job, number=0, step="prepare")
     _prepare(job, chunk, inline=_has_small_file(job) and expected_items <= INLINE_ITEMS)
     return job

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Iterable
 
@@ -10,9 +11,10 @@ from console.jobs.models import Job, Part
 PIECE = 512 * 1024
 
 
-def store(job: Job, content: Iterable[bytes]) -> int:
-    """Store a file for `job`. Returns its size in bytes."""
+def store(job: Job, content: Iterable[bytes]) -> None:
+    """Store a file for `job`, and its size and digest in the job."""
     size = number = 0
+    digest = hashlib.sha256()
     buffer = bytearray()
 
     def flush() -> None:
@@ -23,12 +25,14 @@ def store(job: Job, content: Iterable[bytes]) -> int:
 
     for piece in content:
         size += len(piece)
+        digest.update(piece)
         buffer += piece
         if len(buffer) >= PIECE:
             flush()
     if buffer:
         flush()
-    return size
+    job.file_size, job.file_digest = size, digest.hexdigest()
+    job.save(update_fields=["file_size", "file_digest"])
 
 
 def open_file(job: Job) -> io.BufferedReader:

@@ -59,7 +59,7 @@ JOBS: Table[Job] = Table(
             sort=Coalesce("started_by__email", "created_by__email"),
         ),
         Column("created_at", _("Created"), kind="time", sort=True),
-        Column("finished_at", _("Finished"), kind="time", hidden=True, sort=True),
+        Column("finished_at", _("Ended"), kind="time", hidden=True, sort=True),
     ],
     export=True,
     default_sort="-created_at",

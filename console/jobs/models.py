@@ -101,9 +101,10 @@ class Job(models.Model):
     # `Connection.account` when the job started. The job stops if its connection points elsewhere.
     account = models.TextField(blank=True, default="")
     params = models.JSONField(default=dict)  # the fields of `Kind.params`
-    # The uploaded file of the job, its size in bytes; "" and 0 without one. Its content is stored in parts.
+    # The uploaded file of the job, its size in bytes and its SHA-256; "" and 0 without one. Its content is stored in parts.
     file_name = models.CharField(max_length=120, blank=True, default="")
     file_size = models.PositiveIntegerField(default=0)
+    file_digest = models.CharField(max_length=64, blank=True, default="")
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )

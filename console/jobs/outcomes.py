@@ -13,6 +13,7 @@ from console.jobs import kinds
 from console.jobs.kinds import Kind
 from console.jobs.models import Item, Job, Secret
 from console.ui.csv import csv_lines
+from console.ui.format import join_sentences
 
 _BATCH = 2000
 
@@ -20,7 +21,7 @@ _BATCH = 2000
 def explain(outcome: str, reason: str, data: Mapping[str, Any] | None, kind: Kind[Any]) -> str:
     """Return why an item has its outcome, in the reader's language; "" when there is nothing to explain."""
     meaning = kind.items.explain(outcome, data or {}) if kind.items else ""
-    return " ".join(filter(None, [meaning, gettext(reason) if reason else ""]))
+    return join_sentences([meaning, gettext(reason) if reason else ""])
 
 
 def result_lines(

@@ -28,7 +28,7 @@ from console.accounts.models import User
 from console.sign_in import lockout
 from console.sign_in.audit_records import record_failure
 from console.sign_in.factors import accept_code, claim_reuse_notification
-from console.sign_in.passwords import NewPasswordInput
+from console.sign_in.passwords import NewPasswordInput, describe_password_rules
 from console.sign_in.sessions import run_after_response
 
 log = logging.getLogger(__name__)
@@ -216,6 +216,7 @@ class _NewPasswordForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.fields["password1"].widget = NewPasswordInput()
         self.fields["password1"].label = _("New password")
+        self.fields["password1"].help_text = describe_password_rules()
         self.fields["password2"].label = _("Confirm new password")
         self.fields["password2"].error_messages["required"] = _("Enter the new password again.")
 

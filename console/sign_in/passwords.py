@@ -6,6 +6,7 @@ from typing import Any
 
 from allauth.core import ratelimit
 from django import forms
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.password_validation import CommonPasswordValidator, validate_password
 from django.core.exceptions import ValidationError
@@ -130,3 +131,15 @@ def strength(request: HttpRequest) -> HttpResponse:
             "text": gettext("Strong password") if is_strong else gettext("Acceptable password"),
         }
     return render(request, "sign_in/password_strength.html", context)
+
+
+def describe_password_rules() -> str:
+    """Return the rules of AUTH_PASSWORD_VALIDATORS in two sentences. Django's texts are one sentence for each validator."""
+    validators: Any = settings.AUTH_PASSWORD_VALIDATORS
+    lengths = {name: length for one in validators for name, length in one.get("OPTIONS", {}).items()}
+    return (
+        gettext(
+            "%(min_length)s to %(max_length)s characters. Do not use a password that is easy to guess, such as a date, only digits, or your name or email address."
+        )
+        % lengths
+    )

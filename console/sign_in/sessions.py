@@ -27,6 +27,8 @@ POLL_HEADER = "X-Poll"
 _SEEN_INTERVAL_SECONDS = 60
 # Keys of the session, both in seconds since 1970.
 _STARTED_AT, _SEEN_AT = "session_started_at", "session_seen_at"
+# A key of the session after one that expired: its limit, for the sign-in page.
+_ENDED_AFTER = "session_ended_after"
 
 
 class SessionMiddleware:
@@ -47,12 +49,13 @@ class SessionMiddleware:
 
     def _respond(self, request: HttpRequest) -> HttpResponse:
         now = time.time()
-        if request.user.is_authenticated and _is_expired(request, now):
-            _expire(request)
+        if request.user.is_authenticated and (limit := _find_passed_limit(request, now)):
+            _expire(request, limit)
         if not request.user.is_authenticated:
             response = self.get_response(request)
             if request.user.is_authenticated:
                 request.session[_STARTED_AT] = request.session[_SEEN_AT] = now
+                request.session.pop(_ENDED_AFTER, None)
             return response
         is_poll = POLL_HEADER in request.headers
         if not is_poll and now - request.session.get(_SEEN_AT, 0) >= _SEEN_INTERVAL_SECONDS:
@@ -72,18 +75,22 @@ def run_after_response(request: HttpRequest, task: Callable[[], None]) -> None:
     request.after_response_tasks = [*tasks, task]  # type: ignore[attr-defined]
 
 
-def _is_expired(request: HttpRequest, now: float) -> bool:
+def _find_passed_limit(request: HttpRequest, now: float) -> dict[str, int] | None:
+    """The limit that the session has passed: the minutes without use, or the hours since the sign-in. None if it is valid."""
     session = request.session
     idle: float = now - session.get(_SEEN_AT, now)
     age: float = now - session.get(_STARTED_AT, now)
     max_idle: int = settings.SESSION_IDLE_MINUTES * 60
     max_age: int = settings.SESSION_ABSOLUTE_HOURS * 3600
-    return idle > max_idle or age > max_age
+    if idle > max_idle:
+        return {"minutes": settings.SESSION_IDLE_MINUTES}
+    return {"hours": settings.SESSION_ABSOLUTE_HOURS} if age > max_age else None
 
 
-def _expire(request: HttpRequest) -> None:
+def _expire(request: HttpRequest, limit: dict[str, int]) -> None:
     user, key = request.user, request.session.session_key
     logout(request)
+    request.session[_ENDED_AFTER] = limit
     UserSession.objects.filter(session_key=key).delete()
     if isinstance(user, User):
         record_event(request, user, "session.expire")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
+from console.ui.format import join_words
+
 # The first match counts: Edge and Opera also contain "Chrome", and Chrome also contains "Safari".
 _BROWSERS = (
     ("Edg", "Edge"),
@@ -30,4 +32,4 @@ def describe_device(user_agent: str) -> str:
     names = [
         next((name for mark, name in marks if mark in user_agent), "") for marks in (_BROWSERS, _SYSTEMS)
     ]
-    return ", ".join(filter(None, names)) or _("Unknown device")
+    return join_words(filter(None, names)) or _("Unknown device")

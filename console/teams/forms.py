@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.conf import settings
-from django.contrib.auth.password_validation import password_validators_help_texts, validate_password
+from django.contrib.auth.password_validation import validate_password
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -21,7 +22,7 @@ from console.accounts.approval_rules import TeamRule, read_setting, rules_by_fie
 from console.accounts.models import Grant, Team, User
 from console.accounts.roles import OWNER, Role
 from console.accounts.scope import AccessScope
-from console.sign_in.passwords import NewPasswordInput
+from console.sign_in.passwords import NewPasswordInput, describe_password_rules
 from console.teams.team_settings import SHORT_NAME_NOT_AVAILABLE
 
 _MAX_LIMIT = 2_147_483_647  # of an integer column
@@ -227,7 +228,7 @@ class JoinForm(forms.Form):
     def __init__(self, email: str, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.email = email
-        self.fields["password1"].help_text = " ".join(map(str, password_validators_help_texts()))
+        self.fields["password1"].help_text = describe_password_rules()
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
@@ -292,6 +293,8 @@ class TeamSettingsForm(forms.ModelForm[Team]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        for name in ("audit_keep_days", "approval_hours"):
+            self.fields[name].min_value, self.fields[name].max_value = _read_range(name)  # type: ignore[attr-defined]
         for name, rule in rules_by_field().items():
             self.fields[name] = _build_rule_field(rule)
             self.initial[name] = read_setting(self.instance, rule)
@@ -322,6 +325,14 @@ class TeamSettingsForm(forms.ModelForm[Team]):
     def changes(self) -> dict[str, Any]:
         """The new values of the changed fields, by name."""
         return {name: self.cleaned_data[name] for name in self.changed_data}
+
+
+def _read_range(name: str) -> tuple[int, int]:
+    """Return the smallest and the largest value of a setting, which the form shows and the model checks."""
+    validators = Team._meta.get_field(name).validators  # type: ignore[union-attr]
+    lowest = [one.limit_value for one in validators if isinstance(one, MinValueValidator)]
+    highest = [one.limit_value for one in validators if isinstance(one, MaxValueValidator)]
+    return max(lowest), min(highest)
 
 
 def _build_rule_field(rule: TeamRule) -> forms.Field:

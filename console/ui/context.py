@@ -222,7 +222,7 @@ class Shell:
         return [
             SwitcherEntry(
                 label=connection.name,
-                note=connection.region,
+                note=connection.region_label,
                 url=_url("dashboard:home", self.team.slug, connection.slug),
                 current=self.connection is not None and connection.pk == self.connection.pk,
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -9,12 +10,11 @@ from django import forms
 from django.forms.utils import ErrorList
 from django.utils.functional import Promise, lazy
 from django.utils.safestring import SafeString
-from django.utils.text import format_lazy
 from django.utils.timezone import get_current_timezone_name
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from console.ui.format import number, sentence, size
+from console.ui.format import join_sentences, number, sentence, size
 from iot_client.catalogue.check import measure_length
 
 _LARGEST_IN_DATABASE = 2**31 - 1  # no limit that helps anybody
@@ -56,12 +56,31 @@ class Field(forms.BoundField):
 
     @property
     def hint(self) -> str | Promise:
-        """The help text; "" if an error other than a missing value takes its place."""
-        if not all(map(_is_missing, super().errors.as_data())):
+        """The help text with the maximum length; "" if an error other than a missing value takes its place. A date keeps it: the
+        error does not say what an empty date means, nor its time zone."""
+        is_date = isinstance(self.field, DayField | MomentField)
+        if not is_date and not all(map(_is_missing, super().errors.as_data())):
             return ""
         if self._is_emptied:
             return gettext("The page does not keep this value after an error. Enter it again.")
-        return self.help_text
+        return join_sentences([self.help_text, self._length_rule]) if self._length_rule else self.help_text
+
+    @property
+    def _length_rule(self) -> str:
+        """The maximum length as a sentence; "" if the help text contains it, or if no input comes close to it."""
+        maximum = getattr(self.field, "max_length", None)
+        widget = self.field.widget
+        if (
+            not maximum
+            or field_kind(widget) != "text"
+            or isinstance(widget, forms.Select | forms.EmailInput | forms.URLInput)
+        ):
+            return ""
+        if str(maximum) in re.findall(r"\d+", str(self.help_text).replace(",", "")):
+            return ""
+        if widget.attrs.get("data-count") == "bytes":
+            return gettext("Up to %(count)s bytes.") % {"count": number(maximum)}
+        return gettext("Up to %(count)s characters.") % {"count": number(maximum)}
 
     @property
     def _is_emptied(self) -> bool:
@@ -173,7 +192,7 @@ class MomentField(forms.DateTimeField):
         super().__init__(
             input_formats=["%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"],
             widget=widget,
-            help_text=format_lazy("{} {}", help_text, lazy(_name_zone, str)()),
+            help_text=lazy(lambda: join_sentences([help_text, _name_zone()]), str)(),
             **options,
         )
 

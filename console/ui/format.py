@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import reduce
 
 from django.utils import timezone
 from django.utils.formats import number_format
@@ -55,6 +56,22 @@ def duration(seconds: float | None) -> str:
 def sentence(clause: str) -> str:
     """A clause as a sentence: "at most 5" becomes "At most 5."."""
     return gettext("%(clause)s.") % {"clause": f"{clause[:1].upper()}{clause[1:]}"}
+
+
+def join_sentences(sentences: Iterable[object]) -> str:
+    """Sentences in a row, as the language separates them; empty ones are left out. Chinese has no space between them."""
+    texts = [text for text in map(str, sentences) if text]
+    template = gettext("%(sentence)s %(next)s")
+    return (
+        reduce(lambda text, following: template % {"sentence": text, "next": following}, texts)
+        if texts
+        else ""
+    )
+
+
+def label_text(label: object, text: object) -> str:
+    """A label before a text, with the language's colon: "Owner: full access"."""
+    return gettext("%(label)s: %(message)s") % {"label": label, "message": text}
 
 
 def join_words(words: Iterable[str]) -> str:

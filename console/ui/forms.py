@@ -20,12 +20,13 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from console.ui.fields import Field
+from console.ui.format import join_sentences, label_text
 from console.ui.links import query_url
 
+SHOWN_IN_FULL = "shown-in-full"
+"""The code of an error of a whole form that the page also shows in full: the list of its errors leaves it out."""
 FORM_REFUSED = 422
 """The status of a page whose form has errors: htmx replaces the form with the response."""
-SHOWN_ABOVE = "shown-above"
-"""The code of an error of a form that its page shows apart from the form: `ui/form_errors.html` leaves it out."""
 
 
 class Renderer(TemplatesSetting):
@@ -145,9 +146,8 @@ class FilterForm(forms.Form):
     @property
     def problem(self) -> str:
         """What is wrong with the filters; "" for nothing."""
-        labeled = gettext("%(label)s: %(message)s")
-        return " ".join(
-            labeled % {"label": self[name].label, "message": message} if name in self.fields else str(message)
+        return join_sentences(
+            label_text(self[name].label, message) if name in self.fields else message
             for name, messages in self.errors.items()
             for message in messages
         )

@@ -251,8 +251,8 @@ class SampleShell:
     connection = page_connection = SimpleNamespace(name="Shanghai production")
     settings = ()
     connections = (
-        SwitcherEntry("Shanghai production", "cn-shanghai", "#", True),
-        SwitcherEntry("Singapore", "ap-southeast-1", "#", False),
+        SwitcherEntry("Shanghai production", "China (Shanghai) · cn-shanghai", "#", True),
+        SwitcherEntry("Singapore", "Singapore · ap-southeast-1", "#", False),
         SwitcherEntry("Sandbox", "emulator", "#", False),
     )
     teams = (SwitcherEntry("Acme Energy", "Owner", "#", True), SwitcherEntry("Globex", "Viewer", "#", False))
@@ -317,7 +317,7 @@ def context(request: HttpRequest) -> dict[str, Any]:
             DetailItem("IP address", "192.0.2.17", "code"),
         ],
         "details": [
-            DetailItem("Product key", "a1Qr8dJzWbE", "code", copy=True),
+            DetailItem("ProductKey", "a1Qr8dJzWbE", "code", copy=True),
             DetailItem("Status", "RELEASE_STATUS", "status", "product"),
             DetailItem("Node type", "Directly connected device"),
             DetailItem("Devices", 2140, "number"),
@@ -327,33 +327,5 @@ def context(request: HttpRequest) -> dict[str, Any]:
             DetailItem("Created", _START, "time"),
             DetailItem("Description", ""),
             DetailItem("Parent", "Region_North"),
-        ],
-        "events": [
-            {
-                "time": now - timedelta(minutes=2),
-                "title": "Chunk 7 of 10 created",
-                "tone": "good",
-                "icon": "check",
-            },
-            {
-                "time": now - timedelta(minutes=9),
-                "title": "Throttled by the platform",
-                "text": "Waiting 1.2 seconds between calls.",
-                "tone": "warn",
-                "icon": "clock",
-            },
-            {
-                "time": now - timedelta(hours=1),
-                "title": "Started",
-                "by": "Li Wei",
-                "icon": "player-play",
-                "tone": "busy",
-            },
-            {
-                "time": now - timedelta(days=2),
-                "title": "Uploaded factory-batch-19.csv",
-                "by": "Li Wei",
-                "icon": "file-upload",
-            },
         ],
     }

@@ -8,12 +8,8 @@ const ROWS = 200; // of the table of values
 const live = new Set();
 const language = document.documentElement.lang || "en";
 const zone = document.documentElement.dataset.timeZone || Intl.DateTimeFormat().resolvedOptions().timeZone;
-const clock = (fields) => new Intl.DateTimeFormat(language, { timeZone: zone, hourCycle: "h23", ...fields });
-const ofSecond = clock({ hour: "2-digit", minute: "2-digit", second: "2-digit" });
-const ofMinute = clock({ hour: "2-digit", minute: "2-digit" });
-const ofDay = clock({ day: "numeric", month: "short" });
-const ofDayAndMinute = clock({ day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
-const ofDayAndSecond = clock({ day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" });
+// As all times of the console: 2026-03-31 18:00:00. Swedish writes them in this way.
+const iso = new Intl.DateTimeFormat("sv-SE", { timeZone: zone, dateStyle: "short", timeStyle: "medium" });
 const grouped = new Intl.NumberFormat(language);
 const compact = new Intl.NumberFormat(language, { notation: "compact", maximumSignificantDigits: 3 });
 const steps = [1, 2, 5].flatMap((digit) => Array.from({ length: 10 }, (_, power) => digit * 10 ** power)).sort((a, b) => a - b);
@@ -47,9 +43,9 @@ const withoutRepeats = (labels) => labels.map((label, index) => (label === label
 function timeLabels(ticks, step) {
   return withoutRepeats(
     ticks.map((tick) => {
-      if (step < 60) return ofSecond.format(at(tick));
-      const time = ofMinute.format(at(tick));
-      return step >= 86400 || time === "00:00" ? ofDay.format(at(tick)) : time;
+      const [day, time] = iso.format(at(tick)).split(" ");
+      if (step < 60) return time;
+      return step >= 86400 || time.startsWith("00:00") ? day.slice(5) : time.slice(0, 5);
     }),
   );
 }
@@ -136,8 +132,8 @@ function options(Plot, figure, data) {
 
 // -- the legend and the table --
 
-const exact = (data, row) => (data.x.some((seconds) => seconds % 60) ? ofDayAndSecond : ofDayAndMinute).format(at(data.x[row]));
 const latestRow = (data) => data.x.findLastIndex((_, row) => isMeasured(data, row));
+const exact = (data, row) => iso.format(at(data.x[row])).slice(0, data.x.some((seconds) => seconds % 60) ? undefined : -3);
 
 function buildLegend(figure, data) {
   const items = data.series.map((series) => {

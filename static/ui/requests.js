@@ -38,21 +38,31 @@ document.addEventListener("htmx:configRequest", (event) => {
 
 // -- polling pauses in a hidden tab and after the session has ended, and resumes with a request --
 let isSignedOut = false;
-document.addEventListener("htmx:beforeRequest", (event) => {
-  if ((document.hidden || isSignedOut) && isPoll(event.detail.elt)) event.preventDefault();
-});
-document.addEventListener("visibilitychange", () => {
-  if (document.hidden) return;
-  isSignedOut = false; // the user may have signed in in another tab
+function resume() {
+  isSignedOut = false;
   for (const element of document.querySelectorAll("[data-poll][hx-get]")) {
     window.htmx.ajax("GET", element.getAttribute("hx-get"), { source: element });
   }
+}
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if ((document.hidden || isSignedOut) && isPoll(event.detail.elt)) event.preventDefault();
+});
+document.addEventListener("visibilitychange", () => document.hidden || resume());
+
+// A page that opens signed in says so to the other tabs.
+const tabs = new BroadcastChannel("fd-signed-in");
+if (document.getElementById("sidebar")) tabs.postMessage("");
+tabs.addEventListener("message", () => {
+  if (!isSignedOut) return;
+  closeSignedOut();
+  resume();
 });
 
+const closeSignedOut = () => document.dispatchEvent(new CustomEvent("fd:toast-close", { detail: "signed-out" }));
 document.addEventListener("htmx:afterRequest", (event) => {
   if (!event.detail.successful) return;
   isSignedOut = false;
-  document.dispatchEvent(new CustomEvent("fd:toast-close", { detail: "signed-out" }));
+  closeSignedOut();
 });
 
 // -- signing in changes the CSRF token: the response to a form of a page from before brings the new one --

@@ -63,6 +63,55 @@ def test_a_request_needs_a_reason_and_is_then_pending(org, set_rules, product, s
     assert "Waiting for the decision of another team member" in page_text(browser.get(page))
 
 
+def test_the_reason_in_the_form_of_the_action_requests_approval_at_once(org, set_rules, product, sign_in):
+    set_rules(product=True)
+    browser = sign_in("operator")
+    dialog = browser.get(org.url(f"products/{product}/delete/"))
+    assert 'name="approval_reason"' in dialog.content.decode()
+    assert "Request approval" in page_text(dialog)
+    data = {"typed": "Meters", "approval_reason": REASON}
+    response = browser.post(org.url(f"products/{product}/delete/"), data)
+    waiting = ApprovalRequest.objects.get()
+    assert (waiting.state, waiting.reason) == (State.WAITING, REASON)
+    assert response["Location"] == request_url(org, waiting)
+    assert product_exists(org, product)
+
+
+def test_a_refused_form_keeps_the_reason(org, set_rules, product, sign_in):
+    set_rules(product=True)
+    data = {"typed": "Metres", "approval_reason": REASON}
+    response = sign_in("operator").post(org.url(f"products/{product}/delete/"), data)
+    assert response.status_code == 422
+    assert REASON in page_text(response)
+
+
+def test_the_reason_of_a_bulk_action_requests_approval_at_once(org, set_rules, product, devices, sign_in):
+    set_rules(deletion=2)
+    data = {
+        "selected": [f"{product}/{name}" for name in devices[:3]],
+        "confirmed": "1",
+        "typed": "delete 3 devices",
+        "approval_reason": REASON,
+    }
+    sign_in("operator").post(org.url("devices/bulk/delete/"), data)
+    waiting = ApprovalRequest.objects.get()
+    assert (waiting.state, waiting.reason) == (State.WAITING, REASON)
+    assert list_device_names(org, product) == devices
+
+
+def test_the_list_tells_who_left_without_a_reason_that_nothing_was_requested(
+    org, set_rules, product, sign_in
+):
+    set_rules(product=True)
+    browser = sign_in("operator")
+    draft_url = delete_product(browser, org, product)["Location"]
+    approvals = browser.get("/acme/-/approvals/")
+    assert "You did not request approval for this action" in page_text(approvals)
+    assert draft_url in approvals.content.decode()
+    other = sign_in("owner").get("/acme/-/approvals/")
+    assert "You did not request approval" not in page_text(other)
+
+
 def test_htmx_is_redirected_to_the_full_page_of_the_request(org, set_rules, product, sign_in):
     set_rules(product=True)
     response = sign_in("operator").post(

@@ -10,6 +10,7 @@ import pytest
 from django import forms
 from django.http import HttpResponse
 from django.test import RequestFactory
+from django.urls import resolve
 from django.utils import translation
 from django_htmx.middleware import HtmxDetails
 
@@ -56,6 +57,7 @@ def render_error(
     """The middleware's response to a view that raised `error`."""
     headers = {"HX-Request": "true", "HX-Current-URL": "http://testserver/acme/sandbox/"} if htmx else {}
     request: Any = RequestFactory().generic(method, "/acme/sandbox/products/", headers=headers)
+    request.resolver_match = resolve(request.path)
     membership = org.gateway("viewer").membership
     request.user, request.team, request.membership = membership.user, org.team, membership
     request.connection, request.htmx = org.connection, HtmxDetails(request)
@@ -133,6 +135,29 @@ def test_a_problem_of_a_parameter_without_a_field_is_shown_above_the_form() -> N
     form = product_form()
     cloud_errors_to_form(form, InvalidParameter.from_problems("CreateProduct", {"NodeType": ["is required"]}))
     assert form.non_field_errors() == ["NodeType: is required"]
+
+
+@pytest.mark.parametrize(
+    ("address", "operation_name", "data"),
+    [
+        ("groups/new/", "CreateDeviceGroup", {"name": "lamps"}),
+        ("devices/new/", "RegisterDevice", {"device_name": "lamp-0001"}),
+    ],
+)
+def test_an_error_of_the_cloud_is_shown_once_in_a_form(
+    address: str,
+    operation_name: str,
+    data: dict[str, str],
+    emulator: Any,
+    org: Organization,
+    sign_in: Any,
+) -> None:
+    product = org.gateway("operator").call("CreateProduct", ProductName="Meters", NodeType=0)
+    emulator.faults.add(operation_name, kind="error", times=9, status=403, code="Forbidden.RAM")
+    response = sign_in("operator").post(org.url(address), {"product_key": product["ProductKey"], **data})
+    assert response.status_code == 422
+    title = errors.explain(errors.classify("Forbidden.RAM")("Forbidden.RAM")).title
+    assert response.content.decode().count(title) == 1
 
 
 @pytest.mark.parametrize(

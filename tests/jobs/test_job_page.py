@@ -64,7 +64,7 @@ def test_the_side_card_follows_a_job_until_it_has_finished(start_registration, o
     finished = browser.get(f"{live}?seen={digest}", headers=HTMX).content.decode()
     card = finished[finished.index('id="job-about"') :]
     assert "hx-swap-oob" in card
-    assert "Finished" in card
+    assert "Ended" in card
     assert 'id="job-actions"' in finished
 
 

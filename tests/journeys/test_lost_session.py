@@ -63,6 +63,16 @@ def test_a_dialog_is_sent_after_signing_in_again(open_browser_as):
     assert all("signed out" not in text for text in messages(me))
 
 
+def test_the_message_goes_away_when_another_tab_signs_in(open_browser_as):
+    me = open_browser_as(new_session=True)
+    me.open("groups/new/")
+    lose_session(me)
+    me.page.locator("main form [type=submit]").last.click()
+    me.wait_for_text("You are signed out. Your input is kept.")
+    sign_in_in_new_tab(me)
+    me.page.get_by_text("You are signed out.").wait_for(state="detached")
+
+
 def test_another_user_does_not_send_the_form(open_browser_as):
     me = open_browser_as(new_session=True)
     me.open("groups/new/")

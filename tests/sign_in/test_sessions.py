@@ -23,6 +23,7 @@ from console.audit.models import AuditRecord
 from console.sign_in.tasks import clean_up_sign_in
 from console.sign_in.user_agents import describe_device
 from tests.conftest import PASSWORD, Organization
+from tests.responses import page_text
 from tests.sign_in.helpers import is_signed_in, submit_password
 
 USER = "operator@acme.test"
@@ -94,6 +95,18 @@ def test_an_expired_session_redirects_to_sign_in(org: Organization, clock: Any) 
     assert page.get("/acme/sandbox/")["Location"] == "/accounts/login/?next=/acme/sandbox/"
     response = fragment.get("/acme/sandbox/", headers={"HX-Request": "true"})
     assert (response.status_code, response["X-Sign-In"]) == (401, "/accounts/login/?next=/acme/sandbox/")
+
+
+def test_the_sign_in_page_says_once_why_the_session_ended(org: Organization, clock: Any) -> None:
+    client = signed_in_client()
+    clock.shift(timedelta(minutes=31))
+    poll = client.get("/acme/sandbox/jobs/tray/", headers={"HX-Request": "true", "X-Poll": "1"})
+    assert poll.status_code == 401
+    reason = "You were signed out after 30 minutes without activity."
+    assert reason in page_text(client.get("/acme/sandbox/", follow=True))
+    submit_password(client, USER)
+    client.post("/accounts/logout/")
+    assert reason not in page_text(client.get("/accounts/login/"))
 
 
 def test_an_expired_session_is_deleted_from_the_database(org: Organization, clock: Any) -> None:

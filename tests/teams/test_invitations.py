@@ -26,6 +26,7 @@ from console.teams import invitations
 from console.teams.changes import Actor
 from console.teams.models import Invitation
 from tests.conftest import PASSWORD, Organization, start_session
+from tests.responses import page_text
 
 SignIn = Callable[[str], Client]
 INVITE = "/acme/-/members/invite/"
@@ -228,6 +229,20 @@ def test_a_new_user_chooses_a_name_and_a_password_and_joins(org: Organization) -
     record = AuditRecord.objects.get(operation="team.join")
     assert (record.actor_label, record.parameters) == (NEW, {"role": "operator", "products": ["a1"]})
     assert not Invitation.objects.exists()
+
+
+def test_an_invitation_names_its_team_role_and_access_scope(org: Organization) -> None:
+    access_scope = AccessScope(frozenset([org.connection.pk]), products=frozenset(["a1pumps"]))
+    _invitation, token = invitations.create_invitation(get_actor(org), NEW, "", "operator", access_scope)
+    text = page_text(Client().get(f"/invitations/{token}/", follow=True))
+    for part in ("Acme Energy", "Operator", org.connection.name, "1 product", "a1pumps"):
+        assert part in text
+
+
+def test_the_rules_of_a_password_are_stated_once(org: Organization) -> None:
+    text = page_text(Client().get(invite(org), follow=True))
+    assert text.count("12 to 128 characters.") == 1
+    assert "Your password" not in text
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,12 @@ def test_an_invalid_value_is_refused_at_its_field(
     assert field in response.context["form"].errors
 
 
+def test_the_numbers_state_their_range(org: Organization, sign_in: SignIn) -> None:
+    page = sign_in("owner").get(SETTINGS).content.decode()
+    for name, limits in (("audit_keep_days", "0 to 36,500"), ("approval_hours", "1 to 720")):
+        assert re.search(rf'id="id_{name}_limit">{limits}<', page)
+
+
 @pytest.mark.parametrize("role", ["viewer", "operator", "release-engineer", "administrator"])
 def test_only_owners_change_settings(org: Organization, sign_in: SignIn, role: str) -> None:
     assert save_settings(sign_in(role), name="Mine").status_code == 403

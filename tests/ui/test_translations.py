@@ -76,6 +76,31 @@ def test_a_translation_keeps_placeholders_and_markup(
     assert wrong == []
 
 
+CHINESE = r"[\u4e00-\u9fff]"
+TYPOGRAPHY = {
+    "你 instead of 您": "你",
+    "a space at a punctuation mark": r"[，。；：！？、“”（）] | [，。；：！？、”（）]",
+    "a half-width mark": rf"{CHINESE}[,.:;!?()](?!\w)|[,:;!?()]{CHINESE}",
+    "straight quotation marks": rf"[\"']{CHINESE}|{CHINESE}[\"']",
+    "no space between Chinese and Latin": rf"{CHINESE}(?:<\w[^>]*>)?[A-Za-z0-9]|[A-Za-z0-9%)](?:</\w+>)?{CHINESE}",
+    "a space before the percent sign": r"[\ds] %%?(?!\()",
+}
+# A value that is typed as it stands, and the name of a region.
+LITERALS = re.compile(r"华东2（上海）|“标签:…”|键=值, 键|模块:标识符|%\(\w+\)[sd]")
+
+
+def test_chinese_follows_the_rules_of_typography(interface: polib.POFile, catalogue: polib.POFile) -> None:
+    # docs/translations.md has the rules.
+    wrong = [
+        (reason, translation)
+        for entry in [*interface, *catalogue]
+        for translation in entry.msgstr_plural.values() or [entry.msgstr]
+        for reason, pattern in TYPOGRAPHY.items()
+        if re.search(pattern, LITERALS.sub("_", translation))
+    ]
+    assert wrong == []
+
+
 def test_translations_compile_without_gettext_tools(tmp_path: Path) -> None:
     for source in find_po_files():
         copy = tmp_path / source.name

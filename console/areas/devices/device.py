@@ -16,6 +16,7 @@ from console.areas.devices.pages import DEVICE, TAGS
 from console.areas.devices.records import DeviceDetail
 from console.areas.groups import api as groups_api
 from console.connections.http import CloudRequest
+from console.connections.regions import name_region
 from console.ui.pieces import DetailItem
 from console.ui.tables import Empty
 from iot_client.errors import CloudError
@@ -44,7 +45,7 @@ def _build_details(detail: DeviceDetail) -> list[DetailItem]:
         DetailItem(gettext("Node type"), gettext("Gateway") if detail.gateway else gettext("Device")),
         DetailItem(pgettext("when", "Activated"), device.activated, kind="time"),
         DetailItem(gettext("Created"), device.created, kind="time"),
-        DetailItem(gettext("Region"), detail.region),
+        DetailItem(gettext("Region"), name_region(detail.region)),
     ]
 
 

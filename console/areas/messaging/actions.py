@@ -19,7 +19,7 @@ from console.connections.http import CloudRequest
 from console.pages.actions import Action, Done, Question
 from console.pages.bulk import Bulk, BulkPages
 from console.pages.creation import Creation
-from console.ui.format import number
+from console.ui.format import join_sentences, number
 from console.ui.links import connection_url
 from iot_client.errors import CloudError, InvalidParameter
 from iot_client.paging import Page
@@ -108,7 +108,7 @@ DELETE: Action[TopicCategory] = Action(
 
 def _ask_to_delete_categories(count: int) -> Question:
     title = ngettext("Delete %(count)s topic category?", "Delete %(count)s topic categories?", count)
-    return Question(title % {"count": number(count)}, " ".join(list_deletion_effects()))
+    return Question(title % {"count": number(count)}, join_sentences(list_deletion_effects()))
 
 
 def _delete_categories(

@@ -17,7 +17,7 @@ from console.connections.gateway import Gateway
 from console.pages.detail import Detail, TabPage
 from console.pages.lists import CreateLink, ListPage, Position, Slice
 from console.pages.tags import Tag, TagPages
-from console.ui.format import number
+from console.ui.format import join_sentences, number
 from console.ui.links import connection_url
 from console.ui.pieces import DetailItem
 from console.ui.tables import Empty
@@ -35,7 +35,7 @@ def _read_list(gateway: Gateway, filters: forms.ProductFilters, position: Positi
     if page.is_partial:
         text = gettext("Search, tags and sort cover only the newest %(searched)s of %(total)s products.")
         notes.append(text % {"searched": number(page.searched_count), "total": number(page.product_count)})
-    return Slice(page.products, page.total, " ".join(notes))
+    return Slice(page.products, page.total, join_sentences(notes))
 
 
 def build_tag_url(request: HttpRequest, tag: Tag) -> str:

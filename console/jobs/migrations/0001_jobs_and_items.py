@@ -86,6 +86,7 @@ class Migration(migrations.Migration):
                 ("params", models.JSONField(default=dict)),
                 ("file_name", models.CharField(blank=True, default="", max_length=120)),
                 ("file_size", models.PositiveIntegerField(default=0)),
+                ("file_digest", models.CharField(blank=True, default="", max_length=64)),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
                 ("started_at", models.DateTimeField(null=True)),
                 ("finished_at", models.DateTimeField(null=True)),

@@ -260,7 +260,7 @@ def record(request: TeamRequest, pk: int) -> HttpResponseBase:
         DetailItem(_("Job"), audit_record.job),
         DetailItem(_("Code"), audit_record.code, kind="code", copy=True),
         DetailItem(_("Request ID"), audit_record.request_id, kind="code", copy=True),
-        DetailItem(_("End time"), _exact_time(audit_record.closed_at)),
+        DetailItem(_("Ended"), _exact_time(audit_record.closed_at)),
         DetailItem(_("Browser"), audit_record.user_agent),
         DetailItem(_("Integrity"), _describe_chain_entries(audit_record)),
     ]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db.models import QuerySet
+from django.utils.translation import gettext
 
 from console.accounts.http import TeamRequest
 from console.accounts.models import Membership, Team
+from console.accounts.scope import AccessScope, describe_scope
 from console.audit.records import Origin
 from console.teams.changes import Actor
 
@@ -23,3 +27,16 @@ def list_members(team: Team) -> QuerySet[Membership]:
 def connection_names(team: Team) -> dict[int, str]:
     """Return the names of the team's connections by id."""
     return dict(team.connections.values_list("pk", "name"))
+
+
+def describe_grant(access_scope: AccessScope, team: Team) -> dict[str, Any]:
+    """Return the parameters of teams/_scope.html: the scope in words, and what it is limited to."""
+    names = connection_names(team)
+    return {
+        "scope": describe_scope(access_scope, names),
+        "connections": [
+            names.get(pk, gettext("deleted connection")) for pk in sorted(access_scope.connections)
+        ],
+        "products": sorted(access_scope.products),
+        "groups": sorted(access_scope.groups),
+    }

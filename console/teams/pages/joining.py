@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from allauth.account.adapter import get_adapter  # type: ignore[import-not-opened]
 from allauth.account.internal.flows.login import record_authentication  # type: ignore[import-not-opened]
 from allauth.account.utils import perform_login  # type: ignore[import-not-opened]
@@ -21,6 +23,7 @@ from console.audit.records import Origin
 from console.teams import invitations
 from console.teams.forms import JoinForm
 from console.teams.models import Invitation
+from console.teams.pages.common import describe_grant
 from console.ui.forms import FORM_REFUSED
 
 # The session key for the digest of the opened invitation. A digest alone does not open an invitation.
@@ -67,7 +70,7 @@ def invitation(request: HttpRequest) -> HttpResponseBase:
 
 def _join_as_user(request: HttpRequest, opened: Invitation) -> HttpResponse:
     if request.method != "POST":
-        return render(request, "teams/invitation_accept.html", {"invitation": opened})
+        return render(request, "teams/invitation_accept.html", _build_context(opened))
     try:
         membership = invitations.accept_invitation(opened.digest, request.user, Origin.from_request(request))  # type: ignore[arg-type]
     except invitations.InvitationClosed:
@@ -93,8 +96,12 @@ def _join_as_new_user(request: HttpRequest, opened: Invitation) -> HttpResponseB
             return perform_login(  # type: ignore[no-any-return]
                 request, membership.user, redirect_url=reverse("teams:team", args=[membership.team.slug])
             )
-    context = {"invitation": opened, "form": form}
+    context = {**_build_context(opened), "form": form}
     return render(request, "teams/invitation_join.html", context, status=FORM_REFUSED if form.errors else 200)
+
+
+def _build_context(opened: Invitation) -> dict[str, Any]:
+    return {"invitation": opened, **describe_grant(opened.own_scope, opened.team)}
 
 
 def _finish_joining(request: HttpRequest, membership: Membership) -> HttpResponse:

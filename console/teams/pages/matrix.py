@@ -14,7 +14,7 @@ from django.utils.translation import gettext, gettext_lazy
 from console.accounts.models import CustomRole
 from console.accounts.roles import AREA_LABELS, CLOUD_AREAS, LEVEL_OF_ACCESS, Area, Level, Role
 from console.teams.custom_roles import RoleDraft
-from console.ui.format import join_words
+from console.ui.format import join_words, label_text
 from iot_client.catalogue import Operation, operations
 
 LEVEL_LABELS: Mapping[Level, str | Promise] = {
@@ -259,5 +259,7 @@ class RoleForm(forms.Form):
     def level_errors(self) -> list[str]:
         """The errors of the selected levels, each with its area."""
         return [
-            f"{AREA_LABELS[area]}: {error}" for area in Area for error in self.errors.get(f"level_{area}", ())
+            label_text(AREA_LABELS[area], error)
+            for area in Area
+            for error in self.errors.get(f"level_{area}", ())
         ]

@@ -30,7 +30,7 @@ from console.teams.changes import is_owner, list_assignable_roles, may_change_me
 from console.teams.forms import GrantForm, build_name_urls
 from console.teams.models import Invitation
 from console.teams.pages.audit import audit_menu_items, list_recent_actions
-from console.teams.pages.common import connection_names, get_actor, list_members
+from console.teams.pages.common import connection_names, describe_grant, get_actor, list_members
 from console.teams.tokens.views import list_personal_tokens
 from console.ui.forms import FORM_REFUSED, ConfirmForm, FilterForm
 from console.ui.pieces import MenuItem
@@ -218,11 +218,9 @@ def member(request: TeamRequest, pk: int) -> HttpResponse:
     membership = _get_member(request, pk)
     is_self = membership.pk == request.membership.pk
     may_edit = may_change_member(request.membership, membership)
-    access_scope = membership.own_scope
-    names = connection_names(request.team)
     connections = request.team.connections.all()
-    if access_scope.connections:
-        connections = connections.filter(pk__in=access_scope.connections)
+    if membership.own_scope.connections:
+        connections = connections.filter(pk__in=membership.own_scope.connections)
     context = {
         "member": membership,
         "is_self": is_self,
@@ -232,13 +230,9 @@ def member(request: TeamRequest, pk: int) -> HttpResponse:
         "actions": list_recent_actions(request, membership.user),
         "tokens": list_personal_tokens(request, membership),
         "sessions": describe_sessions(request) if is_self else [],
-        "access_scope": access_scope,
-        "scope": describe_scope(access_scope, names),
-        "products": sorted(access_scope.products),
+        **describe_grant(membership.own_scope, request.team),
         "product_urls": build_name_urls(request.team, connections, "products"),
-        "groups": sorted(access_scope.groups),
         "group_urls": build_name_urls(request.team, connections, "groups"),
-        "connections": [names.get(pk, _("deleted connection")) for pk in sorted(access_scope.connections)],
     }
     return render(request, "teams/member.html", context)
 
@@ -331,6 +325,9 @@ def _confirm_removal(
         else:
             messages.success(request, message)
             return redirect(back)
+    connections = request.team.connections.all()
+    if membership.own_scope.connections:
+        connections = connections.filter(pk__in=membership.own_scope.connections)
     context = {
         "member": membership,
         "is_leaving": is_leaving,

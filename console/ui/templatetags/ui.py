@@ -6,6 +6,7 @@
 {% time moment relative=True %}               time in the user's zone, UTC on hover
 {% copy text label="" %}                      copy button;  {% code_copy text %} the text as code with a copy button
 {% number n %} {% bytes n %} {% duration s %} grouped numbers, sizes, durations (also as filters)
+{{ label|label_text:text }}                   "Owner: full access", with the language's colon
 {% bar done total label="" tone="" %}         progress bar
 {% connection_url "jobs:detail" job.pk %}     URL in the current team and connection (`as url` works)
 {% explorer_url "QueryDevice" ProductKey=key %}    URL of a call's form in the explorer, filled in
@@ -32,7 +33,7 @@ from django.utils.safestring import SafeString
 from console.ui import badges, frame, icons, links, list_html
 from console.ui import format as fmt
 from console.ui.fields import describe_field
-from console.ui.forms import SHOWN_ABOVE
+from console.ui.forms import SHOWN_IN_FULL
 from console.ui.statuses import status as find_status
 from console.ui.tables import BoundTable
 from iot_client.errors import CloudError, explain
@@ -101,6 +102,7 @@ def duration_tag(seconds: float | None) -> str:
 register.filter("number", fmt.number)
 register.filter("bytes", fmt.size)
 register.filter("duration", fmt.duration)
+register.filter("label_text", fmt.label_text)
 
 
 @register.simple_tag
@@ -160,16 +162,12 @@ def wrong_fields(form: BaseForm) -> list[BoundField]:
 
 
 @register.simple_tag
-def whole_form_errors(form: BaseForm) -> list[str]:
-    """The errors of the form as a whole, without those that its page shows apart from it."""
-    errors = form.non_field_errors().as_data()
-    return [message for error in errors if error.code != SHOWN_ABOVE for message in error.messages]
-
-
-@register.simple_tag
-def hidden_errors(form: BaseForm) -> list[str]:
-    """The errors of hidden fields."""
-    return [str(error) for bound in form.hidden_fields() for error in bound.errors]
+def general_errors(form: BaseForm) -> list[str]:
+    """The errors of the whole form and of hidden fields."""
+    found = form.non_field_errors()
+    shown = zip(found, found.as_data(), strict=True)
+    of_form = [str(text) for text, error in shown if error.code != SHOWN_IN_FULL]
+    return [*of_form, *(str(error) for bound in form.hidden_fields() for error in bound.errors)]
 
 
 @register.simple_tag(takes_context=True)

@@ -256,6 +256,19 @@ def test_deleting_a_device_requires_its_name_and_a_second_time_reports_that_it_d
     assert "no longer exists" in page_text(repeated)
 
 
+def test_the_page_of_a_deleted_device_leads_to_the_record_of_its_deletion(lamp, product, org, sign_in):
+    sign_in("operator").post(f"{lamp}delete/", {"typed": "lamp-0001"})
+    record = AuditRecord.objects.get(operation="DeleteDevice")
+    link = f'href="/acme/-/audit/{record.pk}/"'
+    for page in ("", "tags/", "updates/"):
+        response = sign_in("administrator").get(f"{lamp}{page}")
+        assert response.status_code == 404
+        assert link in response.content.decode()
+    assert link not in sign_in("operator").get(lamp).content.decode()
+    never = sign_in("administrator").get(lamp.replace("lamp-0001", "lamp-9999"))
+    assert "View deletion" not in never.content.decode()
+
+
 def test_a_rejected_deletion_shows_the_reason(lamp, sign_in, emulator):
     emulator.faults.add(
         "DeleteDevice", kind="error", times=9, status=200, code="iot.device.DeleteDeviceFailed"

@@ -435,6 +435,30 @@ def test_a_delta_package_updates_only_its_source_version(lamps, product, org, si
     assert api.get_batch(org.gateway(), batch.id).source_versions == ("1.0.0",)
 
 
+@pytest.mark.parametrize("address", ["batch", "dynamic"])
+def test_the_source_version_of_a_delta_package_is_shown_as_fixed(address, product, org, sign_in):
+    package = create_package(org, product, delta=True, source_version="1.0.0")
+    response = sign_in("release-engineer").get(org.url(f"ota/packages/{package.id}/{address}/"))
+    html = response.content.decode()
+    (field,) = re.findall(
+        r'<div class="fd-label-row">\s*<label[^>]*for="id_source_versions">.*?</div>\s*</div>',
+        html,
+        re.DOTALL,
+    )
+    assert "optional" not in field
+    assert re.search(r'<input type="text" name="source_versions" value="1.0.0"[^>]* disabled', field)
+    assert "only this version" in field
+
+
+def test_a_dynamic_batch_requires_source_versions(package, org, sign_in):
+    browser = sign_in("release-engineer")
+    address = org.url(f"ota/packages/{package.id}/dynamic/")
+    html = browser.get(address).content.decode()
+    assert "optional" not in re.search(r'for="id_source_versions">(.*?)</label>', html, re.DOTALL)[1]
+    response = browser.post(address, {"step": "summary", "token": "t", "protocol": "HTTPS"})
+    assert response.context["form"].errors["source_versions"]
+
+
 @pytest.mark.parametrize("kind", ["error", "drop"])
 def test_a_cloud_error_keeps_the_input(kind, lamps, package, emulator, org, sign_in):
     emulator.faults.add("CreateOTAStaticUpgradeJob", kind=kind, times=99)

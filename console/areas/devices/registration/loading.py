@@ -154,6 +154,7 @@ class _Loader:
         self.work = work
         self.row_count = self.valid_count = 0
         self._chunk_size = chunk_size
+        self._product_key = RegistrationParams.read(work.job).product_key
         self._chunk: Chunk | None = None
         self._free_rows = self._apply_id = 0
         self._tagged = False
@@ -185,6 +186,8 @@ class _Loader:
         self.valid_count += 1
         if device_names.is_doubtful(parsed.name):
             self._doubts.add(parsed.number, [("name_changed", parsed.name, "")])
+        if parsed.product_key not in ("", self._product_key):
+            self._doubts.add(parsed.number, [("other_product", sheet.clean_text(parsed.product_key), "")])
         if parsed.tags:
             item.data = {
                 "tags": {sheet.clean_text(key): sheet.clean_text(value) for key, value in parsed.tags.items()}

@@ -15,6 +15,7 @@ from console.jobs import kinds
 from console.jobs.models import Item, Job
 from console.jobs.outcomes import explain, read_batches
 from console.ui.csv import csv_lines, safe_cell
+from console.ui.format import join_sentences
 
 ERROR_HEADING = "fleetdesk_error"
 """The heading of the column of a file of invalid rows that says what is wrong in each of them."""
@@ -31,7 +32,7 @@ _MEANINGS: dict[str, str | Promise] = {
 def explain_outcome(outcome: str, data: Mapping[str, Any]) -> str:
     """Return why a device has its outcome; "" when there is nothing to explain."""
     if outcome == Item.Outcome.SKIPPED:
-        return " ".join(describe_finding(*finding) for finding in data.get("findings", ()))
+        return join_sentences(describe_finding(*finding) for finding in data.get("findings", ()))
     if outcome in _MEANINGS:
         return str(_MEANINGS[outcome])
     return kinds.explain_outcome(outcome, data)

@@ -21,6 +21,7 @@ from console.jobs.encodings import ENCODING_NAMES
 from console.jobs.listing import item_columns
 from console.jobs.models import Item, Job, Secret
 from console.jobs.tables import tag_key
+from console.jobs.visibility import visible_jobs
 from console.ui.links import connection_url
 from console.ui.tables import Column, Table
 
@@ -73,6 +74,7 @@ def _build_draft_context(request: CloudRequest, job: Job) -> dict[str, Any]:
     is_workbook = bool(layout.sheet) if layout else job.file_name.lower().endswith(".xlsx")
     valid = Item.objects.filter(job=job, outcome=Item.Outcome.PENDING).order_by("number")
     return {
+        "same_file": _find_same_file(request, job),
         "rules": _list_rules(RULES, params.findings),
         "doubts": _list_rules(DOUBTS, params.doubts),
         "columns": _list_columns(params),
@@ -86,6 +88,14 @@ def _build_draft_context(request: CloudRequest, job: Job) -> dict[str, Any]:
         "row_count": job.total + job.skipped,
         "error_count": sum(finding["count"] for finding in params.findings.values()),
     }
+
+
+def _find_same_file(request: CloudRequest, job: Job) -> Job | None:
+    """Return the latest job that registered the devices of the same file, in any product; None if the user sees none."""
+    if not job.file_digest:
+        return None
+    same = visible_jobs(request.gateway).filter(kind=REGISTER_KIND, file_digest=job.file_digest)
+    return same.exclude(pk=job.pk).filter(started_at__isnull=False).order_by("-pk").first()
 
 
 def _list_rules(texts: Mapping[str, Rule], findings: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:

@@ -23,7 +23,7 @@ from console.pages.device_names import (
     list_invisible,
 )
 
-NAME, NICKNAME = NAME_COLUMN.key, "nickname"
+NAME, NICKNAME, PRODUCT = NAME_COLUMN.key, "nickname", "product"
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,10 @@ KNOWN_COLUMNS = (
             }
         ),
     ),
+    KnownColumn(PRODUCT, frozenset({"productkey", "产品key", "产品标识"})),
 )
 _NAME, _NICKNAME, _ROW = _("Device name"), _("Nickname"), _("Row")
-COLUMNS: dict[str, str | Promise] = {NAME: _NAME, NICKNAME: _NICKNAME}
+COLUMNS: dict[str, str | Promise] = {NAME: _NAME, NICKNAME: _NICKNAME, PRODUCT: "ProductKey"}
 # The rules that a row can break.
 RULES = {
     **{rule: Rule(_NAME, text) for rule, text in NAME_RULES.items()},
@@ -74,8 +75,14 @@ RULES = {
     "ragged": Rule(_ROW, _("The row has more cells than the header.")),
     "quotes": Rule(_ROW, _("The quotation marks are not paired.")),
 }
-# What a valid name may have been before a spreadsheet changed it. A user decides: such names exist.
+# What may be wrong with valid rows. A user decides.
 DOUBTS = {
+    "other_product": Rule(
+        "ProductKey",
+        _(
+            "These rows have the ProductKey of another product. The devices are registered in the selected product."
+        ),
+    ),
     "name_changed": Rule(
         _NAME,
         _(
@@ -110,6 +117,7 @@ class ParsedRow:
     findings: list[tuple[str, str, str]] = field(default_factory=list)
     apply_id: int = 0
     is_created: bool = False
+    product_key: str = ""
 
 
 def clean_text(text: str, most: int = _MAX_STORED_VALUE) -> str:
@@ -142,6 +150,7 @@ def parse_rows(records: Iterator[Record], layout: Layout, with_tags: bool) -> It
         row = ParsedRow(record.row)
         row.name = _read_value(cells, name_at)
         row.nickname = "" if nickname_at is None else _read_value(cells, nickname_at)
+        row.product_key = _read_value(cells, layout.columns[PRODUCT]) if PRODUCT in layout.columns else ""
         row.tags = {key: value for key, at in tags_at.items() if (value := _read_value(cells, at))}
         if layout.width and any(map(trim_cell, cells[layout.width :])):
             row.findings.append(("ragged", str(len(cells)), str(layout.width)))

@@ -42,9 +42,16 @@ _INTERVALS = [
 _PLANNED_TASKS = [("SCHEDULED", _("Planned (the batch has not started)"))]
 
 
-def lines_field(rows: int, **options: Any) -> forms.CharField:
+def lines_field(rows: int, required: bool = False, **options: Any) -> forms.CharField:
     """Return a field for several short texts, one per line."""
-    return forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": rows, **PLAIN}), **options)
+    return forms.CharField(required=required, widget=forms.Textarea(attrs={"rows": rows, **PLAIN}), **options)
+
+
+def fix_source_version(field: forms.Field, package: api.Package) -> None:
+    """Show the one version that a delta package can update as a value that cannot be changed."""
+    if package.delta:
+        field.disabled, field.initial, field.widget = True, package.source_version, forms.TextInput()
+        field.label, field.help_text = _("Source version"), _("A delta package can update only this version.")
 
 
 def rate_field(maximum: int) -> forms.IntegerField:
@@ -242,10 +249,7 @@ class StaticBatchForm(StrategyForm):
     ) -> None:
         super().__init__(package, *args, **kwargs)
         self.set_group_choices(groups)
-        if package.delta:
-            field = self.fields["source_versions"]
-            field.disabled, field.initial = True, package.source_version
-            field.help_text = _("A delta package can update only this version.")
+        fix_source_version(self.fields["source_versions"], package)
 
     def set_group_choices(self, groups: Iterable[tuple[str, str]]) -> None:
         """Set the groups to choose from, as (id, name). The selected group is kept."""
@@ -309,6 +313,7 @@ class DynamicBatchForm(StrategyForm):
 
     source_versions = lines_field(
         3,
+        required=True,
         label=_("Source versions"),
         help_text=_("One per line, up to 10. Devices that report one of these versions are updated."),
     )
@@ -325,9 +330,7 @@ class DynamicBatchForm(StrategyForm):
 
     def __init__(self, package: api.Package, *args: Any, **kwargs: Any) -> None:
         super().__init__(package, *args, **kwargs)
-        if package.delta:
-            self.fields["source_versions"].disabled = True
-            self.fields["source_versions"].initial = package.source_version
+        fix_source_version(self.fields["source_versions"], package)
 
     def clean_source_versions(self) -> tuple[str, ...]:
         """Return at least one version. Raises ValidationError."""

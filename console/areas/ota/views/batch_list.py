@@ -23,6 +23,7 @@ from console.areas.ota.tables import BATCHES
 from console.connections.gateway import Gateway
 from console.connections.http import CloudRequest
 from console.jobs.visibility import visible_jobs
+from console.ui.format import join_sentences
 from console.ui.links import connection_url, query_url
 from console.ui.paging import Page, page_number, page_size
 from console.ui.tables import Empty
@@ -175,4 +176,4 @@ def _describe_coverage(batch_page: api.BatchPage, package_count: int, package_to
         notes.append(text % {"limit": api.MAX_BATCHES})
     if notes:
         notes.append(gettext("To see other batches, filter by product, package or version."))
-    return " ".join(notes)
+    return join_sentences(notes)

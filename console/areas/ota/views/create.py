@@ -159,8 +159,6 @@ def _render_form(
         "form": form,
         "token": token,
         "error": error,
-        "needs_approval": kind is _DYNAMIC
-        and needs_approval(request.gateway, kind.operation, {"ProductKey": package.product_key}),
     }
     return render(request, kind.template, context, status=form_status(form))
 

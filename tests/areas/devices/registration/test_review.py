@@ -196,3 +196,26 @@ def test_equal_numbers_that_a_spreadsheet_may_have_made_are_not_called_plain_dup
         "duplicate_changed",
         "duplicate",
     ]
+
+
+def test_a_file_that_was_registered_before_is_named_with_its_job(
+    org, sign_in, upload_registration, run_job, product
+):
+    browser = sign_in("operator")
+    assert "already registered this file" not in page_text(upload_registration(LAMPS))
+    first = Job.objects.get()
+    assert "already registered this file" not in page_text(upload_registration(LAMPS)), "it was not started"
+    browser.post(org.url(f"devices/registrations/{first.pk}/start/"))
+    run_job(first)
+    again = upload_registration(LAMPS, "other-name.csv")
+    assert f"Job {first.pk} already registered this file" in page_text(again)
+    assert f'href="{org.url(f"jobs/{first.pk}/")}"' in again.content.decode()
+    assert "already registered" not in page_text(upload_registration(LAMPS + b"lamp-0004,\n"))
+
+
+def test_rows_with_the_key_of_another_product_are_to_be_checked(upload_registration, product):
+    file = f"DeviceName,ProductKey\nlamp-0001,{product}\nlamp-0002,a1otherkey1\nlamp-0003,\n"
+    words = page_text(upload_registration(file.encode()))
+    assert "Valid devices 3" in words
+    assert "1 These rows have the ProductKey of another product." in words
+    assert "a1otherkey1" in words

@@ -1,0 +1,62 @@
+"""The log: one message for an error of the cloud, none for a form with errors."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from console import logs
+
+
+@pytest.fixture
+def messages(monkeypatch):
+    """The messages that are written, as (level, text)."""
+    written: list[tuple[str, str]] = []
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            written.append((record.levelname, record.getMessage()))
+
+    handler = Handler()
+    root = logging.getLogger()
+    root.addHandler(handler)
+    yield written
+    root.removeHandler(handler)
+
+
+@pytest.fixture(autouse=True)
+def no_earlier_message(monkeypatch):
+    """Other tests of this process have logged nothing."""
+    logger = logging.getLogger("console.connections.sending")
+    monkeypatch.setattr(logger, "filters", [logs.RepeatFilter()])
+
+
+def test_an_unreachable_cloud_is_one_warning_and_not_one_for_each_page(emulator, org, sign_in, messages):
+    emulator.faults.add("QueryProductList", kind="drop", times=99)
+    browser = sign_in("viewer")
+    assert [browser.get(org.url("products/")).status_code for _page in range(3)] == [503] * 3
+    assert [level for level, _text in messages] == ["WARNING"]
+    assert "QueryProductList failed with" in messages[0][1]
+
+
+def test_a_message_after_the_pause_says_how_many_were_left_out():
+    repeats = logs.RepeatFilter(seconds=0.05)
+
+    def passes() -> str:
+        record = logging.makeLogRecord({"msg": "failed with %s", "args": ("X",), "repeat_key": "a"})
+        return record.getMessage() if repeats.filter(record) else ""
+
+    assert [passes(), passes(), passes()] == ["failed with X", "", ""]
+    logs.time.sleep(0.06)
+    assert passes() == "failed with X (2 more since the last message)"
+
+
+def test_a_form_with_errors_is_no_warning(org, sign_in, messages):
+    assert sign_in("operator").post(org.url("groups/new/"), {"name": ""}).status_code == 422
+    assert messages == []
+
+
+def test_a_page_that_does_not_exist_is_still_logged(org, sign_in, messages):
+    sign_in("operator").get(org.url("nowhere/"))
+    assert [level for level, _text in messages] == ["WARNING"]
