@@ -15,11 +15,14 @@ _RECORDS = 20  # the newest ones: several objects may have the same name
 def find_deletion(team: Team, connection: str, names: Sequence[str]) -> AuditRecord | None:
     """Return the newest record of the deletion of an object on a connection (its slug); None if there is none.
 
-    `names` are the parameters of the object's URL. The last one is the target of its records, and the others are among their
-    parameters.
+    `names` are the parameters of the object's URL. The target of its records is the last one, or all of them joined. The others
+    are among their parameters.
     """
     records = AuditRecord.objects.for_team(team).filter(
-        target=names[-1], operation__in=_DELETIONS, connection=connection, outcome=AuditRecord.Outcome.DONE
+        target__in=(names[-1], "/".join(names)),
+        operation__in=_DELETIONS,
+        connection=connection,
+        outcome=AuditRecord.Outcome.DONE,
     )
     for record in records.order_by("-at", "-id")[:_RECORDS]:
         if {*names[:-1]} <= {str(value) for value in record.parameters.values()}:

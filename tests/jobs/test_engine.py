@@ -352,10 +352,14 @@ def test_secrets_are_collected_only_with_the_right_and_deleted_in_time(
     assert AuditRecord.objects.filter(operation="DownloadDeviceSecrets", actor=org.members["owner"]).exists()
     assert AuditRecord.objects.filter(operation="QueryPageByApplyId", job=collecting.pk).exists()
     assert "device_secret" not in read_csv(operator.get(org.url(f"jobs/{job.pk}/result.csv")))[0]
+    secrets = list(Secret.objects.all())
+    assert all(secret.value for secret in secrets), "reading decrypts them"
     settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    Secret.objects.bulk_update(secrets, ["value"])  # with a key that the console does not have afterwards
+    settings.FIELD_ENCRYPTION_KEYS = keys
     unreadable = owner.get(org.url(f"devices/registrations/{job.pk}/secrets.csv"))
     assert (unreadable.status_code, unreadable.streaming) == (503, False), "a file without its secrets"
-    settings.FIELD_ENCRYPTION_KEYS = keys
+    Secret.objects.bulk_update(secrets, ["value"])
     Secret.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     assert (
         read_csv(owner.get(org.url(f"devices/registrations/{job.pk}/secrets.csv")))[7]["device_secret"] == ""

@@ -289,8 +289,10 @@ def test_key_rotation_re_encrypts_the_secrets_of_factors(org: Organization, sett
 def test_a_factor_without_its_encryption_key_is_reported_by_rotation_and_at_sign_in(
     org: Organization, settings: Any
 ) -> None:
-    add_authenticator_app(org.members["operator"])
+    keys = settings.FIELD_ENCRYPTION_KEYS
     settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    add_authenticator_app(org.members["operator"])
+    settings.FIELD_ENCRYPTION_KEYS = keys
     with pytest.raises(CommandError):
         call_command("rotate_encryption_key")
     client = Client()

@@ -12,6 +12,7 @@ from console.accounts.models import Membership, Team
 from console.accounts.scope import AccessScope, describe_scope
 from console.audit.records import Origin
 from console.teams.changes import Actor
+from console.teams.forms import build_name_urls
 
 
 def get_actor(request: TeamRequest) -> Actor:
@@ -39,4 +40,15 @@ def describe_grant(access_scope: AccessScope, team: Team) -> dict[str, Any]:
         ],
         "products": sorted(access_scope.products),
         "groups": sorted(access_scope.groups),
+    }
+
+
+def find_names(access_scope: AccessScope, team: Team) -> dict[str, str]:
+    """Return further parameters of teams/_scope.html: where a script finds the names of the products and groups."""
+    connections = team.connections.all()
+    if access_scope.connections:
+        connections = connections.filter(pk__in=access_scope.connections)
+    return {
+        "product_urls": build_name_urls(team, connections, "products"),
+        "group_urls": build_name_urls(team, connections, "groups"),
     }

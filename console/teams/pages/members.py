@@ -27,10 +27,10 @@ from console.sign_in.reauthentication import requires_reauthentication, requires
 from console.sign_in.sessions import describe_sessions
 from console.teams import changes, invitations
 from console.teams.changes import is_owner, list_assignable_roles, may_change_member
-from console.teams.forms import GrantForm, build_name_urls
+from console.teams.forms import GrantForm
 from console.teams.models import Invitation
 from console.teams.pages.audit import audit_menu_items, list_recent_actions
-from console.teams.pages.common import connection_names, describe_grant, get_actor, list_members
+from console.teams.pages.common import connection_names, describe_grant, find_names, get_actor, list_members
 from console.teams.tokens.views import list_personal_tokens
 from console.ui.forms import FORM_REFUSED, ConfirmForm, FilterForm
 from console.ui.pieces import MenuItem
@@ -218,9 +218,6 @@ def member(request: TeamRequest, pk: int) -> HttpResponse:
     membership = _get_member(request, pk)
     is_self = membership.pk == request.membership.pk
     may_edit = may_change_member(request.membership, membership)
-    connections = request.team.connections.all()
-    if membership.own_scope.connections:
-        connections = connections.filter(pk__in=membership.own_scope.connections)
     context = {
         "member": membership,
         "is_self": is_self,
@@ -231,8 +228,7 @@ def member(request: TeamRequest, pk: int) -> HttpResponse:
         "tokens": list_personal_tokens(request, membership),
         "sessions": describe_sessions(request) if is_self else [],
         **describe_grant(membership.own_scope, request.team),
-        "product_urls": build_name_urls(request.team, connections, "products"),
-        "group_urls": build_name_urls(request.team, connections, "groups"),
+        **find_names(membership.own_scope, request.team),
     }
     return render(request, "teams/member.html", context)
 
@@ -325,9 +321,6 @@ def _confirm_removal(
         else:
             messages.success(request, message)
             return redirect(back)
-    connections = request.team.connections.all()
-    if membership.own_scope.connections:
-        connections = connections.filter(pk__in=membership.own_scope.connections)
     context = {
         "member": membership,
         "is_leaving": is_leaving,

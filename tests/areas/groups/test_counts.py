@@ -58,7 +58,7 @@ def test_the_overview_of_a_group_opens_in_four_calls_and_then_fetches_counts_and
     text = page_text(browser.get(org.url(f"groups/{members[level]}/")))
     assert len(calls) <= 4, calls
     assert ("Counting subgroups…" in text) == (level != "leaf")
-    api.set_tags(org.gateway(), members[level], [Tag("floor", "second")], current=())
+    api.set_tag(org.gateway(), members[level], Tag("floor", "second"))
     assert "second" in read_totals(browser, org, members[level])
 
 

@@ -201,7 +201,7 @@ def test_many_routes_are_deleted_by_a_job_also_those_of_one_source_and_with_long
     product, topic, org, sign_in, read_routes, run_job, monkeypatch, emulator
 ):
     monkeypatch.setitem(BULK_DELETE_ROUTES.__dict__, "direct", 2)
-    long_name = "alarm_of_the_highest_level/" * 6 + "now"
+    long_name = "alarm_of_the_highest_level/" * 4 + "now"
     api.create_category(org.gateway(), product, short_name=long_name, permission="ALL")
     targets = [topic(2, "get"), topic(3, "get"), topic(3, long_name)]
     for source in (topic(1), topic(1, long_name)):

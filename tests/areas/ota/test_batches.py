@@ -508,7 +508,7 @@ def test_a_package_is_verified_on_the_selected_devices(lamps, product, org, sign
     assert browser.post(url, data).status_code == 302
     (batch,) = list_batches(org, package)
     assert batch.is_verification
-    _detail, tasks = api.get_batch_with_tasks(org.gateway(), batch.id)
+    _detail, tasks = batch_tasks.get_batch_with_tasks(org.gateway(), batch.id)
     assert {task.device for task in tasks.tasks} == {"lamp-1", "lamp-2", "lamp-3"}
 
 
@@ -589,15 +589,6 @@ def test_a_refused_verification_names_the_device_that_does_not_exist_once(lamps,
     assert text.count("has no device with this name") == 1
     assert "fd-cloud-error" not in text
     assert api.get_package(org.gateway(), package.id).status == "0"
-
-
-def test_a_refused_batch_names_the_devices_that_do_not_exist(lamps, package, org, sign_in):
-    response = post(
-        sign_in("release-engineer"), org, package, "send", target="SPECIFIC", names="typo-1 lamp-1 typo-2"
-    )
-    assert response.status_code == 422
-    assert "with these names: typo-1, typo-2." in str(response.context["form"].errors["names"])
-    assert list_batches(org, package) == ()
 
 
 def test_an_error_of_the_platform_stands_on_the_form_once(lamps, package, emulator, org, sign_in):
