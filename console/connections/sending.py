@@ -13,6 +13,7 @@ from console.connections.calls import Call, check_response
 from console.connections.clients import client_for, quota
 from console.connections.masking import mask_response
 from console.connections.models import Connection
+from console.connections.waiting import Waiter
 from iot_client.catalogue import Operation
 from iot_client.quota import Lane
 from iot_client.trace import Trace
@@ -30,6 +31,7 @@ class Sender:
         self._connection = connection
         self._lane = lane
         self.reads = ReadCache(connection)
+        self._waiter = Waiter(connection.pk)
         self.call_count = 0
         self.waited_seconds = 0.0
         self._counting = threading.Lock()
@@ -57,16 +59,21 @@ class Sender:
     def send(self, definition: Operation, params: Mapping[str, Any]) -> dict[str, Any]:
         """Send one call and return its response. Raises CloudError, Undecryptable."""
         client = client_for(self._connection)
-        self._wait_for_turn(definition, params)
-        return check_response(definition, client.call(definition.name, **params))
+        with self._waiter.wait(definition.name):
+            self._wait_for_turn(definition, params)
+            response = client.call(definition.name, **params)
+        return check_response(definition, response)
 
     def _send_traced(self, definition: Operation, params: Mapping[str, Any], trace: Trace) -> dict[str, Any]:
         """Send one call, fill `trace` with the request, the response and the quota, and return the response. Raises CloudError,
         Undecryptable."""
         account, qps = self._connection.quota_account, definition.qps_for(params)
-        trace.quota, trace.waited_seconds = qps, self._wait_for_turn(definition, params)
-        trace.remaining = quota().count_remaining(account, definition.name, qps)
-        return check_response(definition, client_for(self._connection).call(definition.name, trace, **params))
+        client = client_for(self._connection)
+        with self._waiter.wait(definition.name):
+            trace.quota, trace.waited_seconds = qps, self._wait_for_turn(definition, params)
+            trace.remaining = quota().count_remaining(account, definition.name, qps)
+            response = client.call(definition.name, trace, **params)
+        return check_response(definition, response)
 
     def _wait_for_turn(self, definition: Operation, params: Mapping[str, Any]) -> float:
         """Wait until the quota allows the call. Returns the seconds waited. Raises QuotaTimeout."""
