@@ -87,7 +87,13 @@ def transport_for(connection: Connection) -> httpx.BaseTransport | None:
 @lru_cache(maxsize=1)
 def quota() -> Quota:
     """The rate limiter that all web and worker processes share through Redis."""
-    return Quota(redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2.0, socket_connect_timeout=2.0))
+    return Quota(
+        redis.Redis.from_url(
+            settings.REDIS_URL,
+            socket_timeout=settings.REDIS_TIMEOUT_SECONDS,
+            socket_connect_timeout=settings.REDIS_TIMEOUT_SECONDS,
+        )
+    )
 
 
 def drop_clients() -> None:
