@@ -28,8 +28,10 @@ _MAX_COUNT = 2**31 - 1
 
 
 def fleet_key(connection: Connection) -> str:
-    """Return the key of all devices of a connection. It changes with the account: another one may be another fleet."""
-    return hashlib.sha256(connection.account.encode()).hexdigest()[:32]
+    """Return the key of all devices of a connection. It changes with the account, which may have another fleet, but not with a new
+    AccessKey that the user said belongs to the same account."""
+    account = connection.first_account or connection.account
+    return hashlib.sha256(account.encode()).hexdigest()[:32]
 
 
 def start_of_interval(moment: datetime) -> datetime:
