@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.db import OperationalError
 from django.db.models import Count, Max, Min, Sum
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
@@ -71,7 +73,8 @@ def record_if_due(connection: Connection, kind: Kind, key: str, counts: DeviceCo
     """Record numbers that a page has read anyway, unless these ten minutes have a sample."""
     at = start_of_interval(timezone.now())
     if not DeviceCountSample.objects.filter(connection=connection, kind=kind, key=key, at=at).exists():
-        record_counts(connection, kind, {key: counts})
+        with suppress(OperationalError):  # a page also opens while the database is busy
+            record_counts(connection, kind, {key: counts})
 
 
 def delete_old_samples() -> None:

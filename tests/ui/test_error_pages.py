@@ -188,12 +188,13 @@ def test_a_page_keeps_its_input_while_the_database_is_busy(owner: Client, locked
     assert "Try again in a minute." in unquote(response["X-Message"])
 
 
+@pytest.mark.parametrize("page", ["/acme/-/members/", "/acme/sandbox/", "/acme/sandbox/products/"])
 def test_a_page_opens_while_the_database_is_busy(
-    owner: Client, locked_database: None, monkeypatch: pytest.MonkeyPatch
+    owner: Client, fleet: Any, locked_database: None, monkeypatch: pytest.MonkeyPatch, page: str
 ) -> None:
     # The page would store when the session was used last.
     monkeypatch.setattr("console.sign_in.sessions._SEEN_INTERVAL_SECONDS", 0)
-    assert owner.get("/acme/-/members/").status_code == 200
+    assert owner.get(page).status_code == 200
 
 
 def test_sign_in_while_the_database_is_busy_says_to_try_again(owner: Client, locked_database: None) -> None:
