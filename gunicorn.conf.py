@@ -11,6 +11,7 @@ from typing import Any
 from gunicorn.glogging import Logger
 
 sys.path.insert(0, str(Path(__file__).parent))
+from console.connections.waiting import limit_waiting
 from console.logs import SecretsFilter, mask_secrets
 
 worker_class = "console.gunicorn_worker.BufferingWorker"
@@ -21,6 +22,12 @@ control_socket_disable = True  # nothing uses it, and all servers of a user woul
 forwarded_allow_ips = os.environ.get("TRUSTED_PROXIES", "")
 secure_scheme_headers = {"X-FORWARDED-PROTO": "https"}
 forwarder_headers = ""
+
+
+def post_worker_init(worker: Any) -> None:
+    """A platform that hangs must not occupy all threads."""
+    limit_waiting(worker.cfg.threads)
+
 
 access_log_format = '%(h)s %(t)s "%(m)s %(U)s %(H)s" %(s)s %(b)s %(L)s "%(a)s"'
 

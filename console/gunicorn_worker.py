@@ -30,6 +30,9 @@ MAX_HEADER_BYTES = 64 * 1024
 MAX_COLLECTED_BODY_BYTES = 3 * 1024 * 1024
 # A thread reads an upload itself. A sender that is slower than this is disconnected, after REQUEST_SECONDS at the earliest.
 UPLOAD_BYTES_PER_SECOND = 64 * 1024
+# Of a streamed response, a thread sends the next piece when the client has read enough. It waits for STALL_SECONDS in all for a
+# client that is slower than this.
+DOWNLOAD_BYTES_PER_SECOND = 16 * 1024
 # A page or a static file fits into it. The system may have a lower limit (net.core.wmem_max).
 SEND_BUFFER_BYTES = 512 * 1024
 # What all unfinished requests of the process may occupy. The oldest are dropped for new ones.
@@ -100,8 +103,13 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no ty
             super().enqueue_req(conn)
 
     def handle_request(self, req: Any, conn: TConn) -> Any:
-        conn.sock.settimeout(STALL_SECONDS)
-        return super().handle_request(req, conn)
+        client = conn.sock
+        client.settimeout(STALL_SECONDS)
+        conn.sock = _ResponseSocket(client)
+        try:
+            return super().handle_request(req, conn)
+        finally:
+            conn.sock = client
 
     def _keepalive_after(self, conn: TConn, keepalive: bool) -> bool:
         """Do not wait in a thread for the rest of an upload that was refused."""
@@ -214,6 +222,25 @@ class _Unreader(SocketUnreader):  # type: ignore[misc]
 
     def chunk(self, size_hint: int | None = None) -> bytes:
         return bytes(super().chunk(size_hint)) if self._reads_socket else b""
+
+
+class _ResponseSocket:
+    """The socket of a client while it gets a response. Waiting for the client is limited for the whole response."""
+
+    def __init__(self, client: socket) -> None:
+        self._client = client
+        self._seconds = STALL_SECONDS
+
+    def sendall(self, data: bytes) -> None:
+        """Send data. Raises TimeoutError if the client reads too slowly."""
+        self._client.settimeout(max(self._seconds, 0.001))
+        started = time.monotonic()
+        self._client.sendall(data)
+        self._seconds += len(data) / DOWNLOAD_BYTES_PER_SECOND - (time.monotonic() - started)
+        self._seconds = min(self._seconds, STALL_SECONDS)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
 
 
 def _count_unsent(client: socket) -> int:

@@ -209,14 +209,16 @@ def _database() -> dict[str, Any]:
 DATABASES = {"default": _database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env.str("REDIS_URL", default="") or _EMBEDDED_REDIS
+# A person waits for the response, and the console works without it.
+REDIS_TIMEOUT_SECONDS = 0.5
 _CACHE = {
     "LOCATION": REDIS_URL,
     "KEY_PREFIX": "fleetdesk",
     "VERSION": 2,  # values of version 1 were no JSON
     "OPTIONS": {
         "serializer": "console.cache.JSONSerializer",
-        "socket_timeout": 1.0,
-        "socket_connect_timeout": 1.0,
+        "socket_timeout": REDIS_TIMEOUT_SECONDS,
+        "socket_connect_timeout": REDIS_TIMEOUT_SECONDS,
     },
 }
 CACHES = {
@@ -347,6 +349,10 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = DEBUG
 FILE_UPLOAD_TEMP_DIR = env.str("FILE_UPLOAD_TEMP_DIR", default="") or None
+FILE_UPLOAD_HANDLERS = [
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "console.ui.uploads.TemporaryFileHandler",
+]
 FILE_UPLOAD_PERMISSIONS = 0o600
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
 
@@ -410,7 +416,8 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 600,
     "global_keyprefix": "fleetdesk:",
-    # A request does not wait if Redis cannot be reached: beat sends the task again.
+    # A request does not wait if Redis does not respond: beat sends the task again. Workers ask for messages for one second.
+    "socket_timeout": 2.0,
     "socket_connect_timeout": 2.0,
     "max_retries": 1,
     "interval_start": 0.0,

@@ -63,6 +63,8 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local function free(key, most)
   redis.call('ZREMRANGEBYSCORE', key, '-inf', now - window)
+  -- Nobody reserves a time so late: the clock was set back since.
+  redis.call('ZREMRANGEBYSCORE', key, now + window + math.max(longest, 120000000), '+inf')
   local last = redis.call('ZRANGE', key, -most, -most, 'WITHSCORES')
   if last[2] then return math.max(now, tonumber(last[2]) + window) end
   return now

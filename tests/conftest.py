@@ -28,6 +28,7 @@ from console.accounts.approval_rules import Value, save_setting
 from console.accounts.models import Membership, Team, User
 from console.accounts.roles import BUILT_IN
 from console.audit.chain import begin_chains
+from console.cache import end_redis_pause
 from console.connections import clients
 from console.connections.models import Connection
 from console.ui.areas import all_approval_rules
@@ -99,6 +100,7 @@ def _clean_redis(request: pytest.FixtureRequest) -> Iterator[None]:
     if {"db", "transactional_db", "live_server"} & set(request.fixturenames):
         request.getfixturevalue("redis_connection").flushdb()
     clients.drop_clients()
+    end_redis_pause()
     yield
     clients.drop_clients()
 

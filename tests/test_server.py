@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -209,6 +210,64 @@ def test_bodies_of_any_size_arrive_as_they_were_sent(tmp_path: Path) -> None:
             assert b"100 Continue" in upload.recv(1024)
             upload.sendall(body)
             assert b"200 OK" in upload.recv(1024)
+
+
+ENDLESS_APP = """
+from console import gunicorn_worker
+
+gunicorn_worker.STALL_SECONDS, gunicorn_worker.DOWNLOAD_BYTES_PER_SECOND = 3.0, 1_000_000
+
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b""] if environ["PATH_INFO"] == "/healthz" else iter(lambda: b"x" * 16_000, b"")
+"""
+
+
+@pytest.mark.parametrize(("bytes_per_second", "ends"), [(250_000, True), (3_000_000, False)])
+def test_a_download_ends_if_the_client_reads_it_slowly(
+    tmp_path: Path, bytes_per_second: int, ends: bool
+) -> None:
+    (tmp_path / "endless_app.py").write_text(ENDLESS_APP)
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path)}
+    with run_gunicorn("endless_app", environment) as address, socket.create_connection(address) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        started, received = time.monotonic(), 0
+        while (passed := time.monotonic() - started) < 9:
+            if received < bytes_per_second * passed:
+                data = client.recv(16_000)
+                if not data:
+                    break
+                received += len(data)
+            else:
+                time.sleep(0.01)
+        assert (passed < 9) is ends
+
+
+WAITING_APP = """
+import time
+from console.connections.waiting import PlatformBusy, Waiter
+
+def application(environ, start_response):
+    status = "200 OK"
+    try:
+        with Waiter(1).wait("Test"):
+            time.sleep(3)
+    except PlatformBusy:
+        status = "503 Service Unavailable"
+    start_response(status, [("Content-Type", "text/plain")])
+    return [b""]
+"""
+
+
+def test_half_of_the_configured_threads_may_wait_for_one_platform(tmp_path: Path) -> None:
+    (tmp_path / "waiting_app.py").write_text(WAITING_APP)
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path)}
+    with run_gunicorn("waiting_app", environment) as (host, port), ThreadPoolExecutor(16) as pool:
+        url = f"http://{host}:{port}/"
+        pages = [pool.submit(httpx.get, url, trust_env=False, timeout=20) for _ in range(16)]
+        statuses = [page.result().status_code for page in pages]
+    assert 4 <= statuses.count(200) <= 8  # of two processes, if the second one got any
+    assert statuses.count(503) == 16 - statuses.count(200)
 
 
 @pytest.mark.parametrize("header", [b"SCRIPT_NAME: /x", b"PATH_INFO: /x", b"X-Forwarded-Proto: https"])

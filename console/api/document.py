@@ -96,7 +96,8 @@ _ERROR_DESCRIPTIONS = {
         "The platform rejected the keys of the connection, or is not reachable. Nothing was done."
     ),
     503: gettext_noop(
-        "The platform limits the rate of requests. Wait the number of seconds in `Retry-After`. Nothing was done."
+        "The platform limits the rate of requests, and nothing was done; or the database did not respond in time"
+        " (`database-unavailable`), and a write may have been carried out. Wait the number of seconds in `Retry-After`."
     ),
     504: gettext_noop(
         "The platform did not respond in time. A write may have been carried out. Check the result before you try again."

@@ -23,6 +23,7 @@ from ninja.errors import ValidationError as NinjaValidationError
 from console.accounts.encryption import Undecryptable
 from console.api.schema_errors import describe_error
 from console.connections.errors import to_snake_case, translate_sentence
+from console.ui.outages import BUSY, FULL, find_outage
 from iot_client.errors import (
     AlreadyExists,
     CloudError,
@@ -62,6 +63,7 @@ KINDS: Mapping[str, int] = {
     "platform-throttled": 503,
     "credentials-unreadable": 503,
     "platform-timeout": 504,
+    **{outage.kind: outage.status for outage in (BUSY, FULL)},
 }
 """The kinds of problems and their HTTP status. The `type` of a problem ends in its kind."""
 
@@ -142,6 +144,11 @@ def to_problem(error: Exception) -> Problem:
         log.error("A stored secret cannot be decrypted: its key is missing from FIELD_ENCRYPTION_KEYS")
         return Problem("credentials-unreadable", _("The keys of this connection cannot be decrypted."))
     log.error("An API request failed", exc_info=error)
+    if outage := find_outage(error):
+        headers = {"Retry-After": "30"} if outage.status == 503 else {}
+        return Problem(
+            outage.kind, str(outage.title), str(outage.text), headers=headers, is_outcome_unknown=True
+        )
     return Problem("internal-error", _("An internal error occurred."), is_outcome_unknown=True)
 
 

@@ -8,9 +8,7 @@ Redis and the database, its counts are lost. No read is ever counted twice.
 from __future__ import annotations
 
 import json
-import logging
 import threading
-import time
 from collections import Counter
 from collections.abc import Mapping
 from functools import lru_cache
@@ -20,46 +18,50 @@ import redis
 from django.conf import settings
 from django.db import connection as database
 from django.utils import timezone
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from console.accounts.models import Team
 from console.audit.masking import clean_text
 from console.audit.models import ReadCount
+from console.cache import is_redis_paused, pause_redis
 
-log = logging.getLogger(__name__)
 _REDIS_KEY = "fleetdesk:read-counts"
-_RETRY_SECONDS = 5.0
 _MAX_PENDING = 10_000  # different counts that a process keeps while Redis is unavailable
 _BATCH_SIZE = 500
 
 _lock = threading.Lock()
 _pending: Counter[str] = Counter()
-_retry_at = 0.0
 
 
 @lru_cache(maxsize=1)
 def _redis(url: str) -> redis.Redis:
-    return redis.Redis.from_url(url, socket_timeout=1.0, socket_connect_timeout=1.0, decode_responses=True)
+    return redis.Redis.from_url(
+        url,
+        socket_timeout=settings.REDIS_TIMEOUT_SECONDS,
+        socket_connect_timeout=settings.REDIS_TIMEOUT_SECONDS,
+        decode_responses=True,
+        retry=Retry(NoBackoff(), 0),
+    )
 
 
 def count_read(team: int, email: str, token: str, connection: str, operation: str) -> None:
     """Count one read of a user, or of a program; its token is then named beside the user.
 
-    Never raises if Redis is unavailable, and then tries Redis only once every few seconds.
+    Never raises if Redis is unavailable, and then tries Redis only once every few seconds (console/cache.py).
     """
-    global _retry_at
     actor = clean_text(f"{email} · {token}" if token else email, 255)
     key = json.dumps([team, timezone.now().date().isoformat(), actor, connection, operation])
     with _lock:
         if key in _pending or len(_pending) < _MAX_PENDING:
             _pending[key] += 1
-        if time.monotonic() < _retry_at:
+        if is_redis_paused():
             return
         counts = dict(_pending)
         _pending.clear()
     if not _submit_counts(counts):
         with _lock:
             _pending.update(counts)
-            _retry_at = time.monotonic() + _RETRY_SECONDS
 
 
 def _submit_counts(counts: Mapping[str, int]) -> bool:
@@ -74,9 +76,7 @@ def _submit_counts(counts: Mapping[str, int]) -> bool:
                 pipe.hincrby(_REDIS_KEY, key, reads)
             pipe.execute()
     except (redis.RedisError, OSError) as error:
-        log.warning(
-            "Redis is unavailable (%s): reads are counted in the memory of this process", type(error).__name__
-        )
+        pause_redis(error)
         return False
     return True
 

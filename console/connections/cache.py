@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,9 +16,11 @@ from django.conf import settings
 from django.core.cache import caches
 from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 
+from console.cache import is_redis_paused, pause_redis
 from console.connections.models import Connection
 from iot_client.catalogue import Operation
 
+log = logging.getLogger(__name__)
 _FACT_SECONDS = 600
 
 
@@ -79,10 +82,8 @@ class ReadCache:
 
     def clear(self) -> None:
         """Make all cached responses of the connection invalid, after a write."""
-        try:
-            caches["cloud"].set(self._generation, secrets.token_hex(8), None)
-        except Exception:  # without Redis nothing is cached either
-            return
+        # Also while Redis is paused: other processes may use it.
+        _ask_redis(lambda: caches["cloud"].set(self._generation, secrets.token_hex(8), None))
 
     @property
     def _generation(self) -> str:
@@ -108,21 +109,24 @@ class FactCache:
 
 
 def _get(key: str) -> Any:
-    try:
-        return caches["cloud"].get(key)
-    except Exception:  # without Redis the console reads from the cloud
-        return None
+    return None if is_redis_paused() else _ask_redis(lambda: caches["cloud"].get(key))
 
 
 def _get_many(*keys: str) -> dict[str, Any]:
-    try:
-        return caches["cloud"].get_many(keys)
-    except Exception:
-        return {}
+    return {} if is_redis_paused() else _ask_redis(lambda: caches["cloud"].get_many(keys)) or {}
 
 
 def _set(key: str, value: Any, seconds: int) -> None:
+    if not is_redis_paused():
+        _ask_redis(lambda: caches["cloud"].set(key, value, seconds))
+
+
+def _ask_redis(command: Callable[[], Any]) -> Any:
+    """The result of the command; None if it fails: without Redis the console reads from the cloud."""
     try:
-        caches["cloud"].set(key, value, seconds)
-    except Exception:
-        return
+        return command()
+    except (redis.RedisError, OSError) as error:
+        pause_redis(error)
+    except Exception:  # somebody else wrote the value
+        log.warning("A value in the cache cannot be read", exc_info=True)
+    return None

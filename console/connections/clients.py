@@ -14,6 +14,7 @@ from django.conf import settings
 
 from console.connections import endpoints
 from console.connections.models import Connection
+from console.connections.waiting import Waiter
 from iot_client import object_storage
 from iot_client.client import Client, Credentials
 from iot_client.quota import Quota
@@ -70,11 +71,12 @@ def upload_file(
 ) -> object_storage.StoredFile:
     """Upload a file to the object store that the `Data` of the platform's response names, if CLOUD_ENDPOINTS lists its address.
 
-    Raises EndpointRefused before anything is sent, and the errors of `object_storage.upload_file`.
+    Raises EndpointRefused and PlatformBusy before anything is sent, and the errors of `object_storage.upload_file`.
     """
     form = object_storage.UploadForm.from_response(response)
     endpoints.check_store(form.host, operation=object_storage.OPERATION)
-    return object_storage.upload_file(form, file, transport=transport_for(connection))
+    with Waiter(connection.pk).wait(object_storage.OPERATION):
+        return object_storage.upload_file(form, file, transport=transport_for(connection))
 
 
 def transport_for(connection: Connection) -> httpx.BaseTransport | None:
@@ -85,7 +87,13 @@ def transport_for(connection: Connection) -> httpx.BaseTransport | None:
 @lru_cache(maxsize=1)
 def quota() -> Quota:
     """The rate limiter that all web and worker processes share through Redis."""
-    return Quota(redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2.0, socket_connect_timeout=2.0))
+    return Quota(
+        redis.Redis.from_url(
+            settings.REDIS_URL,
+            socket_timeout=settings.REDIS_TIMEOUT_SECONDS,
+            socket_connect_timeout=settings.REDIS_TIMEOUT_SECONDS,
+        )
+    )
 
 
 def drop_clients() -> None:

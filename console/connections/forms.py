@@ -94,8 +94,8 @@ class ConnectionForm(Sections, forms.ModelForm[Connection]):
         label=_("The new AccessKey belongs to the same cloud account"),
         required=False,
         help_text=_(
-            "Then jobs that have not finished continue with the new key. Otherwise they stop. Requests for approval of jobs"
-            " have to be made again."
+            "Then unfinished jobs continue with the new key, and charts keep their history. Otherwise the jobs stop, and the"
+            " history begins again. Requests for approval of jobs have to be made again."
         ),
     )
     skip_test = forms.BooleanField(
@@ -171,10 +171,9 @@ class ConnectionForm(Sections, forms.ModelForm[Connection]):
             self.fields["shown_version"].initial = self.instance.updated_at.isoformat()
         else:
             del self.fields["shown_version"]
+            del self.fields["same_account"]
         if "security_token" not in self._stored_secrets():
             del self.fields["remove_token"]
-        if not (self.instance.pk and self._find_unfinished_jobs().exists()):
-            del self.fields["same_account"]
         if not self.is_bound:
             del self.fields["skip_test"]
 
@@ -189,11 +188,15 @@ class ConnectionForm(Sections, forms.ModelForm[Connection]):
     def keep_jobs(self) -> int:
         """Let unfinished jobs continue with the new AccessKey if the user said that it belongs to the same account. Returns their
         number. To be called in the transaction that saves the connection."""
-        if not self.cleaned_data.get("same_account") or {"region", "instance_id", "endpoint"} & set(
-            self.changed_data
-        ):
+        if not self._keeps_account:
             return 0
         return int(self._find_unfinished_jobs().update(account=self.instance.account))
+
+    @property
+    def _keeps_account(self) -> bool:
+        """Whether the connection leads to the same fleet, although its AccessKey may be new."""
+        address = {"region", "instance_id", "endpoint"}
+        return bool(self.cleaned_data.get("same_account")) and not address & set(self.changed_data)
 
     def clean_slug(self) -> str:
         """Returns the short name; if empty, one made from the name."""
@@ -291,6 +294,9 @@ class ConnectionForm(Sections, forms.ModelForm[Connection]):
                 setattr(self.instance, name, self.cleaned_data[name])
         if self.cleaned_data.get("remove_token") and not self.cleaned_data.get("security_token"):
             self.instance.security_token = ""
+        if self.instance.pk and self.instance.account != self._stored_account:
+            first = self.instance.first_account or self._stored_account
+            self.instance.first_account = first if self._keeps_account else ""
         if not self.errors:
             self._test_keys()
 

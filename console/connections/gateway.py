@@ -3,14 +3,13 @@
 Every call, one or many, from a page, a worker, the HTTP API or the explorer, passes these steps in order (`Gateway._run`):
 permission of the actor's role for the operation → validation against the catalogue → access scope of the actor's membership →
 recent re-authentication (reveals) → approval, if a rule of the team requires it (writes) → audit record opened (writes,
-reveals) → quota lane → sign, send, retry → error mapped → audit record closed → cache. A view cannot skip a check, because there
-is no other way to call the cloud.
+reveals) → limit of waiting requests (web processes) → quota lane → sign, send, retry → error mapped → audit record closed →
+cache. A view cannot skip a check, because there is no other way to call the cloud.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextvars import copy_context
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
@@ -28,7 +27,7 @@ from console.connections.cache import FactCache
 from console.connections.calls import Call, drop_missing, find_parameter_error
 from console.connections.execution import execute_calls, open_call_record
 from console.connections.models import Connection
-from console.connections.pools import pool
+from console.connections.pools import run_in_parallel
 from console.connections.refusals import ConnectionOutOfScope, OutOfScope, PermissionRefused
 from console.connections.sending import Sender
 from console.sign_in.reauthentication import ReauthenticationNeeded
@@ -272,11 +271,8 @@ class Gateway:
             except CloudError as error:  # the access scope could not be checked
                 return error
 
-        if len(calls) == 1:
-            return [one(calls[0])]
         # Reads do not use the database, so the threads open no database connection that no code would close.
-        futures = [pool().submit(copy_context().run, one, call) for call in calls]
-        return [future.result() for future in futures]
+        return run_in_parallel([partial(one, call) for call in calls])
 
     def read_pages(
         self, name: str, *, reveal: bool = False, start: paging.Position | None = None, **params: Any
@@ -370,10 +366,7 @@ class Gateway:
             except CloudError as error:
                 return error
 
-        if len(reads) == 1:
-            return [one(reads[0])]
-        futures = [pool("scope").submit(copy_context().run, one, read) for read in reads]
-        return [future.result() for future in futures]
+        return run_in_parallel([partial(one, read) for read in reads], "scope")
 
 
 def _check_call(call: Call, guard: scope.ScopeGuard) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
 from django.core.exceptions import PermissionDenied
+from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.functional import SimpleLazyObject
@@ -124,7 +126,8 @@ def _store_last_place(request: Any, connection: Connection) -> None:
     place = f"{request.team.slug}/{connection.slug}"
     user = request.membership.user
     if request.method == "GET" and not request.htmx and user.last_visited != place:
-        User.objects.filter(pk=user.pk).update(last_visited=place)
+        with suppress(OperationalError):  # a page also opens while the database is busy
+            User.objects.filter(pk=user.pk).update(last_visited=place)
 
 
 class CloudErrorMiddleware:

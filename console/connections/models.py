@@ -47,6 +47,8 @@ class Connection(models.Model):
     access_key_id = models.CharField(_("AccessKey ID"), max_length=128)
     access_key_secret = EncryptedTextField(_("AccessKey secret"))
     security_token = EncryptedTextField(_("STS token"), blank=True, default="")
+    # `account` when the history of the fleet began, if the AccessKey was replaced by another one of the same account; else "".
+    first_account = models.CharField(max_length=512, blank=True, default="", editable=False)
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(auto_now=True)
     # The last test of the keys as they are stored: its time, and the code of its error ("" if the platform accepted them).

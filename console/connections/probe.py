@@ -12,6 +12,7 @@ from console.audit.records import close_record, open_record
 from console.connections.clients import new_client
 from console.connections.endpoints import REFUSED, EndpointRefused
 from console.connections.models import Connection
+from console.connections.waiting import Waiter
 from console.teams.changes import Actor
 from console.ui.format import join_sentences
 from iot_client.errors import AccessDenied, BadResponse, CloudError, SignatureRefused, Unavailable, explain
@@ -33,7 +34,10 @@ class ProbeFailure:
 def probe_connection(connection: Connection) -> ProbeFailure | None:
     """Read one product with the keys of the connection, which may be unsaved. Returns None if they work."""
     try:
-        with new_client(connection, timeout=_TIMEOUT_SECONDS, retry=NO_RETRY) as client:
+        with (
+            new_client(connection, timeout=_TIMEOUT_SECONDS, retry=NO_RETRY) as client,
+            Waiter(connection.pk).wait(OPERATION),
+        ):
             client.call(OPERATION, CurrentPage=1, PageSize=1)
     except AccessDenied as error:
         # The keys are valid. Only the RAM policy does not allow to list products.

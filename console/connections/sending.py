@@ -16,6 +16,7 @@ from console.connections.clients import client_for, quota
 from console.connections.errors import http_status
 from console.connections.masking import mask_response
 from console.connections.models import Connection
+from console.connections.waiting import Waiter
 from iot_client.catalogue import Operation
 from iot_client.errors import CloudError
 from iot_client.quota import Lane
@@ -35,6 +36,7 @@ class Sender:
         self._connection = connection
         self._lane = lane
         self.reads = ReadCache(connection)
+        self._waiter = Waiter(connection.pk)
         self.call_count = 0
         self.waited_seconds = 0.0
         self._counting = threading.Lock()
@@ -62,7 +64,7 @@ class Sender:
     def send(self, definition: Operation, params: Mapping[str, Any]) -> dict[str, Any]:
         """Send one call and return its response. Raises CloudError, Undecryptable."""
         client = client_for(self._connection)
-        with self._log_failure():
+        with self._log_failure(), self._waiter.wait(definition.name):
             self._wait_for_turn(definition, params)
             return check_response(definition, client.call(definition.name, **params))
 
@@ -71,7 +73,7 @@ class Sender:
         Undecryptable."""
         account, qps = self._connection.quota_account, definition.qps_for(params)
         client = client_for(self._connection)
-        with self._log_failure():
+        with self._log_failure(), self._waiter.wait(definition.name):
             trace.quota, trace.waited_seconds = qps, self._wait_for_turn(definition, params)
             trace.remaining = quota().count_remaining(account, definition.name, qps)
             return check_response(definition, client.call(definition.name, trace, **params))

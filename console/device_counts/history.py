@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.db import OperationalError
 from django.db.models import Count, Max, Min, Sum
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
@@ -29,8 +31,10 @@ _MAX_COUNT = 2**31 - 1
 
 
 def fleet_key(connection: Connection) -> str:
-    """Return the key of all devices of a connection. It changes with the account: another one may be another fleet."""
-    return hashlib.sha256(connection.account.encode()).hexdigest()[:32]
+    """Return the key of all devices of a connection. It changes with the account, which may have another fleet, but not with a new
+    AccessKey that the user said belongs to the same account."""
+    account = connection.first_account or connection.account
+    return hashlib.sha256(account.encode()).hexdigest()[:32]
 
 
 def start_of_step(moment: datetime, step: timedelta) -> datetime:
@@ -66,7 +70,8 @@ def record_if_due(connection: Connection, kind: Kind, key: str, counts: DeviceCo
     """Record numbers that a page has read anyway, so that its chart ends with them, unless this minute has a sample."""
     samples = DeviceCountSample.objects.filter(connection=connection, kind=kind, key=key, at=_this_minute())
     if not samples.exists():
-        record_counts(connection, kind, {key: counts})
+        with suppress(OperationalError):  # a page also opens while the database is busy
+            record_counts(connection, kind, {key: counts})
 
 
 def _this_minute() -> datetime:

@@ -2,40 +2,33 @@
 
 from __future__ import annotations
 
-import logging
-import time
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.cache.backends.redis import RedisCache
 from redis import RedisError
 
-log = logging.getLogger(__name__)
-_RETRY_SECONDS = 5.0
+from console.cache import is_redis_paused, pause_redis
 
 
 class FallbackRedisCache(RedisCache):
     """A Redis cache that uses the memory of this process while Redis does not respond, so that users can still sign in.
 
-    After a failure Redis is not tried again for a few seconds: a page should wait for it once, not at every key. Django
-    creates one cache per thread; the time of the next attempt is shared by the whole process.
+    After a failure Redis is not tried again for a few seconds (console/cache.py).
     """
-
-    _retry_at: ClassVar[float] = 0.0
 
     def __init__(self, server: str, params: dict[str, Any]) -> None:
         super().__init__(server, params)
         self._memory = LocMemCache("redis-fallback", {"MAX_ENTRIES": 10_000})
 
     def _run(self, redis: Callable[[], Any], memory: Callable[[], Any]) -> Any:
-        if time.monotonic() < self._retry_at:
+        if is_redis_paused():
             return memory()
         try:
             return redis()
         except (RedisError, OSError) as error:
-            FallbackRedisCache._retry_at = time.monotonic() + _RETRY_SECONDS
-            log.warning("Redis is unavailable (%s): using the memory of this process", type(error).__name__)
+            pause_redis(error)
             return memory()
 
     def add(self, *args: Any, **kwargs: Any) -> Any:

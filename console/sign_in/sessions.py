@@ -108,14 +108,18 @@ def _save_last_seen(request: HttpRequest, now: float) -> None:
     session.setdefault(_STARTED_AT, now)
     try:
         session.save()
+        origin = Origin.from_request(request)
+        rows = UserSession.objects.filter(session_key=session.session_key, user=request.user)
+        if not rows.update(
+            last_seen_at=timezone.now(),
+            ip=origin.ip or "0.0.0.0",  # noqa: S104
+            user_agent=origin.user_agent,
+        ):
+            UserSession.objects.create_from_request(request)
     except (DatabaseError, UpdateError):
         return
     finally:
         session.modified = False
-    origin = Origin.from_request(request)
-    rows = UserSession.objects.filter(session_key=session.session_key, user=request.user)
-    if not rows.update(last_seen_at=timezone.now(), ip=origin.ip or "0.0.0.0", user_agent=origin.user_agent):  # noqa: S104
-        UserSession.objects.create_from_request(request)
 
 
 def list_sessions(user: User) -> list[UserSession]:

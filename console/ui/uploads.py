@@ -1,13 +1,15 @@
-"""Limits the size of request bodies: small, except for views that accept a file."""
+"""Request bodies: their size is small, except for views that accept a file. An upload that fails leaves no file."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import wraps
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 from django.conf import settings
+from django.core.files.uploadhandler import TemporaryFileUploadHandler
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -59,6 +61,28 @@ def respond_too_large(request: HttpRequest) -> HttpResponse:
 def _fits(request: HttpRequest, max_bytes: int) -> bool:
     length = request.META.get("CONTENT_LENGTH") or "0"
     return length.isdecimal() and int(length) <= max_bytes
+
+
+class TemporaryFileHandler(TemporaryFileUploadHandler):
+    """Stores a large file on the disk. Removes it at once if the disk is full: Django would keep the incomplete file for as long
+    as something refers to the request."""
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
+        with self._remove_after_error():
+            super().receive_data_chunk(raw_data, start)
+
+    def file_complete(self, file_size: int) -> Any:
+        with self._remove_after_error():
+            return super().file_complete(file_size)
+
+    @contextmanager
+    def _remove_after_error(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError:
+            with suppress(OSError):  # what is still in memory cannot be written either
+                self.upload_interrupted()
+            raise
 
 
 class BodyLimitMiddleware:

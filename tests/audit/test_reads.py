@@ -17,6 +17,7 @@ from console.audit import read_counts
 from console.audit.models import AuditRecord, ReadCount
 from console.audit.records import Origin
 from console.audit.tasks import flush_read_counts
+from console.cache import end_redis_pause
 from iot_client.errors import CloudError
 from tests.conftest import Organization
 
@@ -78,12 +79,11 @@ def test_a_call_with_invalid_parameters_is_not_counted(fleet: Any, org: Organiza
 def unavailable_redis(settings: Any, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Make Redis unavailable until the test calls the returned function, which also ends the waiting time."""
     monkeypatch.setattr(read_counts, "_pending", Counter())
-    monkeypatch.setattr(read_counts, "_retry_at", 0.0)
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
 
     def restore() -> None:
         settings.REDIS_URL = redis_url
-        monkeypatch.setattr(read_counts, "_retry_at", 0.0)
+        end_redis_pause()
 
     return restore
 

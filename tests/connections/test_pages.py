@@ -328,10 +328,10 @@ def test_unfinished_jobs_continue_with_a_new_key_only_if_it_is_said_to_belong_to
     assert accounts[finished] == org.connection.account
 
 
-def test_without_unfinished_jobs_nothing_is_asked_about_the_account(
+def test_a_new_connection_is_not_asked_for_its_former_account(
     network: RecordedNetwork, org: Organization, sign_in: SignIn
 ) -> None:
-    assert "same_account" not in sign_in("owner").get(EDIT).content.decode()
+    assert "same_account" not in sign_in("owner").get("/acme/-/connections/add/").content.decode()
 
 
 def test_the_test_button_shows_whether_the_keys_work(

@@ -113,6 +113,28 @@ def test_the_overview_of_an_unlimited_member_shows_the_whole_fleet(org, sign_in)
     assert read_values(sign_in("viewer").get(org.url("device-history.json")))["Online"] == [7]
 
 
+@pytest.mark.parametrize(
+    ("changes", "online"),
+    [
+        ([{"access_key_id": "LTAI5tRotatedKey0000", "same_account": "on"}], [7]),
+        ([{"access_key_id": f"LTAI5tRotatedKey000{n}", "same_account": "on"} for n in range(2)], [7]),
+        ([{"access_key_id": "LTAI5tRotatedKey0000"}], []),
+        ([{"access_key_id": "LTAI5tRotatedKey0000", "same_account": "on", "region": "us-east-1"}], []),
+        ([{"region": "us-east-1"}, {}], [7]),  # a mistake that is corrected
+    ],
+)
+def test_the_history_of_the_fleet_continues_with_a_new_key_of_the_same_account(
+    org, sign_in, emulator, changes, online
+):
+    add_samples(org.connection, fleet_key(org.connection), {0: (9, 8, 7)}, Kind.FLEET)
+    names = ("name", "region", "endpoint", "access_key_id")
+    stored = {name: getattr(org.connection, name) for name in names} | {"skip_test": "on"}
+    for values in changes:
+        response = sign_in("owner").post("/acme/-/connections/sandbox/edit/", stored | values)
+        assert response.status_code == 302
+    assert read_values(sign_in("viewer").get(org.url("device-history.json"))).get("Online", []) == online
+
+
 def test_the_overview_of_a_limited_member_sums_the_products_in_scope(org, sign_in, limit_access):
     add_samples(org.connection, fleet_key(org.connection), {1: (99, 99, 99), 0: (99, 99, 99)}, Kind.FLEET)
     for key, online in (("k1", 1), ("k2", 10), ("k3", 100)):

@@ -34,6 +34,17 @@ def test_the_next_call_waits_until_the_window_of_the_first_call_ends(quota_redis
     assert 0.8 < waited < WINDOW + 0.5
 
 
+def test_calls_before_the_clock_of_redis_was_set_back_block_nobody(quota_redis: redis.Redis) -> None:
+    quota = Quota(quota_redis)
+    for lane in (Lane.PEOPLE, Lane.BACKGROUND):
+        for _ in range(3):
+            quota.acquire("a", "Op", 4, Lane.BACKGROUND, 5.0)
+        for key in quota_redis.keys("quota:*"):
+            for name, moment in quota_redis.zrange(key, 0, -1, withscores=True):
+                quota_redis.zadd(key, {name: moment + 3600e6})  # the clock is one hour earlier now
+        assert quota.acquire("a", "Op", 4, lane, 1.0) < 1.0
+
+
 def test_no_window_of_a_second_has_more_calls_than_the_limit(quota_redis: redis.Redis) -> None:
     quota = Quota(quota_redis)
     moments: list[float] = []

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from django.db import OperationalError, connection
 from django.test import Client
 
 from console.accounts.models import Membership
-from tests.conftest import Organization
+from tests.conftest import PASSWORD, Organization
 
 SignIn = Callable[[str], Client]
 SIDEBAR = 'id="sidebar"'
+PRODUCT_FORM = "/acme/sandbox/products/new/"
+PRODUCT = {
+    "product_name": "Quay_Lamp",
+    "node_type": "0",
+    "net_type": "WIFI",
+    "data_format": "1",
+    "auth_type": "secret",
+    "category": "",
+}
 
 
 def read(response: Any) -> str:
@@ -124,7 +135,7 @@ def test_an_error_of_the_server_keeps_the_navigation_and_makes_no_query(
     assert "an internal secret" not in read(response)
 
 
-def test_an_error_of_the_database_shows_a_plain_page(
+def test_a_database_that_does_not_respond_shows_a_plain_page(
     org: Organization, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = sign_in("owner")
@@ -135,6 +146,78 @@ def test_an_error_of_the_database_shows_a_plain_page(
 
     with connection.execute_wrapper(refuse):
         response = client.get(org.url("jobs/"))
-    assert response.status_code == 500
-    assert "Something went wrong" in read(response)
+    assert response.status_code == 503
+    assert "The database did not respond in time" in read(response)
     assert SIDEBAR not in read(response)
+
+
+@pytest.fixture
+def locked_database(transactional_db: None) -> Iterator[None]:
+    """The database while another process writes to it for a long time."""
+    if connection.vendor != "sqlite":
+        pytest.skip("writers of other databases do not wait for each other")
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA busy_timeout = 50")
+    other = sqlite3.connect(connection.settings_dict["NAME"], isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    yield
+    other.close()
+    connection.close()
+
+
+@pytest.fixture
+def owner(transactional_db: None, org: Organization, sign_in: SignIn) -> Client:
+    """A browser of the owner, who has opened a page before."""
+    client = sign_in("owner")
+    client.raise_request_exception = False
+    assert client.get("/acme/-/members/").status_code == 200
+    return client
+
+
+def test_a_change_while_the_database_is_busy_says_to_try_again(owner: Client, locked_database: None) -> None:
+    response = owner.post(PRODUCT_FORM, PRODUCT)
+    assert response.status_code == 503
+    assert response["Retry-After"]
+    assert "Try again in a minute." in read(response)
+    assert SIDEBAR in read(response)
+
+
+def test_a_page_keeps_its_input_while_the_database_is_busy(owner: Client, locked_database: None) -> None:
+    response = owner.post(PRODUCT_FORM, PRODUCT, headers={"HX-Request": "true"})
+    assert (response.status_code, response.content) == (503, b"")
+    assert "Try again in a minute." in unquote(response["X-Message"])
+
+
+@pytest.mark.parametrize("page", ["/acme/-/members/", "/acme/sandbox/", "/acme/sandbox/products/"])
+def test_a_page_opens_while_the_database_is_busy(
+    owner: Client, fleet: Any, locked_database: None, monkeypatch: pytest.MonkeyPatch, page: str
+) -> None:
+    # The page would store when the session was used last.
+    monkeypatch.setattr("console.sign_in.sessions._SEEN_INTERVAL_SECONDS", 0)
+    assert owner.get(page).status_code == 200
+
+
+def test_sign_in_while_the_database_is_busy_says_to_try_again(owner: Client, locked_database: None) -> None:
+    visitor = Client(raise_request_exception=False)
+    response = visitor.post("/accounts/login/", {"login": "viewer@acme.test", "password": PASSWORD})
+    assert response.status_code == 503
+    assert "Try again in a minute." in read(response)
+
+
+def test_an_export_while_the_database_is_busy_says_to_try_again(owner: Client, locked_database: None) -> None:
+    response = owner.get("/acme/-/audit/?format=csv")
+    assert response.status_code == 503
+
+
+def test_a_query_that_is_wrong_is_an_error_of_the_console(
+    org: Organization, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = sign_in("owner")
+    client.raise_request_exception = False
+
+    def fail(*args: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM no_such_table")
+
+    monkeypatch.setattr("console.jobs.views.visible_jobs", fail)
+    assert client.get(org.url("jobs/")).status_code == 500

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.files.uploadhandler import TemporaryFileUploadHandler
 from django.test import Client
 
 from console.audit.models import AuditRecord
+from tests.api_programs import CreateProgram, problem_kind
 from tests.conftest import Organization
 
 SignIn = Callable[[str], Client]
@@ -92,3 +96,44 @@ def test_htmx_gets_a_toast(org: Organization, sign_in: SignIn) -> None:
     assert response.status_code == 413
     assert "Nothing%20was%20saved" in response["X-Message"]
     assert response.content == b""
+
+
+@pytest.fixture
+def full_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: Any) -> Path:
+    """The folder of temporary files, whose disk is full after the first piece of a file. Files over 1 KB are stored there."""
+    folder = tmp_path / "uploads"
+    folder.mkdir()
+    settings.FILE_UPLOAD_TEMP_DIR, settings.FILE_UPLOAD_MAX_MEMORY_SIZE = str(folder), 1024
+    write = TemporaryFileUploadHandler.receive_data_chunk
+
+    def fill(self: TemporaryFileUploadHandler, data: bytes, start: int) -> None:
+        write(self, data[: len(data) // 2], start)
+        assert list(folder.iterdir())
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(TemporaryFileUploadHandler, "receive_data_chunk", fill)
+    return folder
+
+
+def test_an_upload_to_a_full_disk_says_so_and_leaves_no_file(
+    fleet: Any, org: Organization, sign_in: SignIn, full_disk: Path
+) -> None:
+    client = sign_in("owner")
+    client.raise_request_exception = False
+    url = org.url("ota/packages/new/")
+    file = SimpleUploadedFile("package.bin", b"x" * 100_000)
+    response = client.post(url, {"file": file})
+    assert response.status_code == 507
+    assert "The server has no storage space left" in response.content.decode()
+    assert "Ask the administrator" in response.content.decode()
+    assert list(full_disk.iterdir()) == []
+
+
+def test_a_program_learns_that_the_disk_is_full(
+    fleet: Any, org: Organization, create_program: CreateProgram, full_disk: Path
+) -> None:
+    path = "sandbox/registrations/upload"
+    response = create_program().upload(path, "devices.csv", b"DeviceName\n" * 10_000, product_key="none")
+    assert response.status_code == 507
+    assert problem_kind(response) == "storage-full"
+    assert list(full_disk.iterdir()) == []

@@ -49,6 +49,10 @@ class Migration(migrations.Migration):
                         blank=True, default="", verbose_name="STS token"
                     ),
                 ),
+                (
+                    "first_account",
+                    models.CharField(blank=True, default="", editable=False, max_length=512),
+                ),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
                 ("updated_at", models.DateTimeField(auto_now=True)),
                 (
