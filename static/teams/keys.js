@@ -217,7 +217,7 @@ async function addNames(list) {
   if (list.dataset.named) return;
   list.dataset.named = "1";
   const urls = Object.values(JSON.parse(list.dataset.urls)).slice(0, MAX_CONNECTIONS);
-  const options = (await Promise.all(urls.map((url) => fetchOptions(url, "")))).flat();
+  const options = (await Promise.all(urls.map((url) => fetchOptions(url, "")))).flatMap((answer) => answer.options);
   const found = new Map(options.map(({ key, name }) => [key, name]));
   for (const code of list.querySelectorAll("code")) {
     const name = found.get(code.textContent);

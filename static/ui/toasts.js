@@ -29,6 +29,7 @@ function announce(toast, text, level) {
   const region = document.getElementById(isUrgent ? "fd-assertive" : "fd-polite");
   region.textContent = "";
   setTimeout(() => { region.textContent = text; }, 200);
+  setTimeout(() => { if (region.textContent === text) region.textContent = ""; }, STAY); // read, and not to be found again
 }
 
 function show({ text, level = "info", link, linkText, stay = false, key = "" }) {

@@ -162,7 +162,7 @@ def test_approval_and_invitation_pages_are_accessible(open_browser_as, browser: 
     admin.page.fill("[name=email]", address)
     admin.page.check("[name=role][value=viewer]")
     admin.page.check("[name=scope][value=part]")
-    admin.page.fill("#id_products", "a1typedByHand")
+    admin.page.fill("#id_products", product.rstrip("/").rpartition("/")[2])
     by_admin.check("with an access scope")
     admin.click("Invite user")
     link = admin.page.locator(".access-link code").inner_text()

@@ -58,6 +58,7 @@ def test_a_list_of_devices_refreshes_with_its_filter_page_and_selection(open_bro
 def test_the_devices_of_a_batch_refresh_with_their_filter_page_and_selection(open_browser_as):
     me = open_browser_as()
     me.open("ota/batches/")
+    me.page.wait_for_load_state("networkidle")  # the batches of older packages follow
     batches = (
         me.page.locator("tbody tr")
         .filter(has_text="In progress")

@@ -70,7 +70,7 @@ def test_the_message_goes_away_when_another_tab_signs_in(open_browser_as):
     me.page.locator("main form [type=submit]").last.click()
     me.wait_for_text("You are signed out. Your input is kept.")
     sign_in_in_new_tab(me)
-    me.page.get_by_text("You are signed out.").wait_for(state="detached")
+    me.page.locator(".fd-toast", has_text="You are signed out.").wait_for(state="detached")
 
 
 def test_another_user_does_not_send_the_form(open_browser_as):
@@ -109,5 +109,5 @@ def test_a_page_that_refreshes_itself_stops_after_the_session_ended_and_goes_on_
     assert requests == []
     sign_in_in_new_tab(me)
     me.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-    me.page.get_by_text("You are signed out.").wait_for(state="detached")
+    me.page.locator(".fd-toast", has_text="You are signed out.").wait_for(state="detached")
     assert requests
