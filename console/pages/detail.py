@@ -203,10 +203,10 @@ class Detail(Generic[Object]):
 
 
 def find_detail(name: str) -> Detail[Any]:
-    """Return the pages of the objects whose first tab has this URL name, for an area that adds a tab to them. Raises LookupError
-    if no area declares them."""
+    """Return the pages of the objects that have a tab with this URL name: for an area that adds a tab to them, and for what is done
+    on the list that is the tab. Raises LookupError if no area declares them."""
     for area in all_areas():
         for detail in area.details:
-            if detail.tabs[0].url == name:
+            if any(tab.url == name for tab in detail.tabs):
                 return detail
     raise LookupError(name)

@@ -83,6 +83,7 @@ def test_the_review_shows_the_number_of_devices_and_sends_nothing(lamps, package
     [
         ({"target": "GRAY", "percent": "50"}, 2),
         ({"target": "GRAY", "percent": "0.1"}, 1),
+        ({"target": "GRAY", "percent": "50 %"}, 2),
         ({"target": "SPECIFIC", "names": "lamp-1, lamp-2\nlamp-2"}, 2),
     ],
 )
