@@ -125,6 +125,6 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         **kwargs: Any,
     ) -> None:
         """Show errors, and successes that the next page does not show."""
-        message = message or _MESSAGES.get(message_template)
+        message = message or _MESSAGES.get(message_template or "")
         if message is not None:
             super().add_message(request, level, None, *args, message=message, **kwargs)
