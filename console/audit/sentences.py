@@ -110,9 +110,8 @@ def _match_counted_target(phrase: Phrase, target: str) -> re.Match[str] | None:
 def _find_phrase(record: Described) -> tuple[Phrase | None, str]:
     """Return the words for a record and the target as they name it; None for an operation without words."""
     operation, target = record.operation, record.target
-    if operation == "jobs.export" and (job := _JOB_TARGET.fullmatch(target)):
-        file = str(record.parameters.get("file", ""))
-        operation = "jobs.export.secrets" if file.endswith("secrets.csv") else "jobs.export.results"
+    if job := _JOB_TARGET.fullmatch(target):
+        operation = "jobs.export.results" if operation == "jobs.export" else operation
         target = job[1]
     phrase = PHRASES.get(operation)
     if phrase and target.startswith("/") and phrase.object is not TOPIC:

@@ -128,7 +128,9 @@ class Detail(Generic[Object]):
             "tab_label": next((one.label for one in tabs[1:] if one.current), ""),
             "tabs_label": self.tabs_label,
             "buttons": [
-                (action, self.action_url(request, obj, action)) for action in allowed if action.button
+                (self._build_button(request, obj, action), action.button == "primary")
+                for action in allowed
+                if action.button
             ],
             "menu": self._build_menu(request, obj, allowed),
             "waiting_for": self.waiting(obj) if self.waiting else self._find_target(obj),
@@ -139,18 +141,7 @@ class Detail(Generic[Object]):
         """The menu of the object in a list: the buttons and the menu of its page. The same call as for its page."""
         obj = self.read(request.gateway, *ids.values())
         allowed = self._list_allowed(request, obj)
-        buttons = [
-            MenuItem(
-                action.label,
-                self.action_url(request, obj, action),
-                action.icon,
-                danger=action.danger,
-                dialog=action.ask is not None,
-                post=action.ask is None,
-            )
-            for action in allowed
-            if action.button
-        ]
+        buttons = [self._build_button(request, obj, action) for action in allowed if action.button]
         items = [*buttons, *self._build_menu(request, obj, allowed)]
         return render(request, "ui/menu_items.html", {"items": items})
 
@@ -165,6 +156,17 @@ class Detail(Generic[Object]):
     def _find_target(self, obj: Object) -> str:
         """The name of the object in the audit trail."""
         return self.target(obj) if self.target else self.ids(obj)[-1]
+
+    def _build_button(self, request: CloudRequest, obj: Object, action: Action[Object]) -> MenuItem:
+        """The button of an action: it opens the dialog of the action, or sends the action at once if it has none."""
+        return MenuItem(
+            action.label,
+            self.action_url(request, obj, action),
+            action.icon,
+            danger=action.danger,
+            dialog=action.ask is not None,
+            post=action.ask is None,
+        )
 
     def _build_menu(
         self, request: CloudRequest, obj: Object, allowed: Sequence[Action[Object]]
@@ -201,10 +203,10 @@ class Detail(Generic[Object]):
 
 
 def find_detail(name: str) -> Detail[Any]:
-    """Return the pages of the objects whose first tab has this URL name, for an area that adds a tab to them. Raises LookupError
-    if no area declares them."""
+    """Return the pages of the objects that have a tab with this URL name: for an area that adds a tab to them, and for what is done
+    on the list that is the tab. Raises LookupError if no area declares them."""
     for area in all_areas():
         for detail in area.details:
-            if detail.tabs[0].url == name:
+            if any(tab.url == name for tab in detail.tabs):
                 return detail
     raise LookupError(name)

@@ -22,6 +22,7 @@ from console.jobs.page import items_context
 from console.jobs.work import LeaseLost, Work, end_chunk
 from console.pages.bulk import Bulk, BulkPages
 from console.pages.bulk_params import BULK_KIND, BulkParams
+from console.pages.detail import find_detail
 from console.pages.freezing import ACTION_GONE, freeze, start_unreviewed, stop_without_action
 from console.ui.format import number
 from iot_client.errors import (
@@ -201,18 +202,33 @@ def _title(job: Job) -> str:
     return action.ask(job.total).command
 
 
-def build_context(request: CloudRequest, job: Job) -> dict[str, Any]:
-    """Return what the page of a draft shows: the question, the table of the objects, and the form to confirm."""
-    if job.state not in (Job.State.READY, Job.State.WAITING):
-        return {"request_id": find_request(job)}
+def _find_place(request: CloudRequest, params: BulkParams) -> tuple[str, str] | None:
+    """Return name and URL of the object whose list the action is for, such as a group; None if the list is of the connection, and
+    for an object that cannot be read. 1 call."""
     try:
-        pages, action = BulkParams.read(job).find_action()
+        list_name = params.find_action()[0].list_name
+        detail = find_detail(list_name)
+        obj = detail.read(request.gateway, *params.ids.values())
+    except (LookupError, CloudError, PermissionDenied):
+        return None
+    return detail.title(obj), detail.url_of(request, obj, list_name)
+
+
+def build_context(request: CloudRequest, job: Job) -> dict[str, Any]:
+    """Return what the page of a job shows, and for a draft the question, the table of the objects, and the form to confirm."""
+    params = BulkParams.read(job)
+    place = _find_place(request, params)
+    if job.state not in (Job.State.READY, Job.State.WAITING):
+        return {"place": place, "request_id": find_request(job)}
+    try:
+        pages, action = params.find_action()
     except LookupError:
         return {}
     data = request.POST if request.method == "POST" else None
     first = Item.objects.filter(job=job).order_by("number").first()
     is_ready = job.state == Job.State.READY
     return {
+        "place": place,
         "action": action,
         "question": action.ask(job.total),
         "form": action.build_form(data, pages.name_of(first.key), job.total) if first and is_ready else None,

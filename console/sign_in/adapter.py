@@ -11,6 +11,7 @@ from allauth.core import context
 from allauth.usersessions.models import UserSession
 from django.contrib.auth import authenticate
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from console.accounts.models import User
@@ -22,6 +23,11 @@ from console.sign_in.sessions import run_after_response
 from console.ui.links import absolute_url
 
 _WRONG_PASSWORD = _("Wrong password, or too many failed attempts. Check the password, or try again later.")
+
+_MESSAGES = {
+    "account/messages/password_changed.txt": _("Password changed."),
+    "account/messages/password_set.txt": _("Password set."),
+}
 
 _METHOD_LABELS = {
     "reauthenticate": _("Use your password"),
@@ -106,9 +112,19 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
             UserSession.objects.filter(session_key=key).delete()
             record_event(request, user, "session.sign_out")
 
+    def get_password_change_redirect_url(self, request: HttpRequest) -> str:
+        return reverse("sign_in:security")
+
     def add_message(
-        self, request: HttpRequest, level: int, *args: Any, message: Any = None, **kwargs: Any
+        self,
+        request: HttpRequest,
+        level: int,
+        message_template: str | None = None,
+        *args: Any,
+        message: Any = None,
+        **kwargs: Any,
     ) -> None:
-        """Show messages about errors only: the next page shows the result of a success."""
+        """Show errors, and successes that the next page does not show."""
+        message = message or _MESSAGES.get(message_template or "")
         if message is not None:
-            super().add_message(request, level, *args, message=message, **kwargs)
+            super().add_message(request, level, None, *args, message=message, **kwargs)

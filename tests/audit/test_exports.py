@@ -157,6 +157,8 @@ def test_a_file_with_secrets_is_recorded_and_its_record_contains_none(
     assert record.parameters["Count"] == 1
     assert record.message == "3 rows"
     assert "canary" not in str(vars(record))
+    page = sign_in("owner").get("/acme/-/audit/").content.decode()
+    assert f"Downloaded the device secrets of job {job.pk}" in page
 
 
 def test_an_export_of_the_product_list_is_recorded(fleet: Any, org: Organization, sign_in: SignIn) -> None:

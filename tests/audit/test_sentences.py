@@ -78,7 +78,7 @@ def test_the_parameter_that_lists_objects_is_one_of_the_operation() -> None:
         ("Downloaded the list of devices", "devices.export", "devices.csv", {}),
         ("Downloaded the list of jobs", "jobs.export", "jobs.csv", {}),
         ("Downloaded the results of job 7", "jobs.export", "job 7", {"file": "job-7-all.csv"}),
-        ("Downloaded the device secrets of job 7", "jobs.export", "job 7", {"file": "job-7-secrets.csv"}),
+        ("Downloaded the device secrets of job 7", "DownloadDeviceSecrets", "job 7", {"Count": 3}),
         (
             "Added 2 devices to group Pier",
             "BatchAddDeviceGroupRelations",

@@ -249,6 +249,13 @@ def test_a_new_password_ends_the_other_sessions(org: Organization) -> None:
     assert AuditRecord.objects.filter(operation="password.change").exists()
 
 
+def test_a_changed_password_is_confirmed_on_the_page_of_the_sign_in_methods(org: Organization) -> None:
+    form = {"oldpassword": PASSWORD, "password1": NEW_PASSWORD, "password2": NEW_PASSWORD}
+    response = signed_in_client().post("/accounts/password/change/", form, follow=True)
+    assert response.redirect_chain == [(SECURITY, 302)]
+    assert "Password changed." in response.content.decode()
+
+
 def test_a_password_reset_ends_all_sessions_and_signs_nobody_in(org: Organization, mailoutbox: Any) -> None:
     other, visitor = signed_in_client(), Client()
     visitor.post("/accounts/password/reset/", {"email": USER})

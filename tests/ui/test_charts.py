@@ -117,7 +117,7 @@ def test_the_time_axis_is_the_whole_period_with_lines_at_round_times(
     )
     assert shows_grid
     assert len(ticks) > 3
-    assert all(tick % (3600 if days == 1 else 86_400) == 0 for tick in ticks)
+    assert all(tick % (3600 if days == 1 else 43_200) == 0 for tick in ticks)
 
 
 def test_a_chart_says_since_when_there_are_data_if_they_begin_later_than_the_period(

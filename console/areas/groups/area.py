@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from console.areas.groups import actions
+from console.areas.groups import actions, pages
 from console.areas.groups.endpoints import router
 from console.ui.areas import Area
 from console.ui.navigation import NavigationEntry
@@ -18,4 +18,5 @@ AREA = Area(
     navigation=(NavigationEntry("groups:list", _("Groups"), "hierarchy-2"),),
     routers=(router,),
     bulk=(actions.BULK,),
+    details=(pages.GROUP,),
 )

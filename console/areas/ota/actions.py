@@ -254,6 +254,20 @@ def _confirm_updates(
     return batch_tasks.confirm_each(gateway, [split_key(key) for key in keys], batch_id=ids["batch_id"])
 
 
+def _ask_to_retry_updates(count: int) -> Question:
+    title = ngettext(
+        "Retry the update of %(count)s device?", "Retry the updates of %(count)s devices?", count
+    )
+    text = gettext("Only failed and canceled updates of a batch that is not canceled can be retried.")
+    return Question(title % {"count": number(count)}, text)
+
+
+def _retry_updates(
+    gateway: Gateway, keys: Sequence[str], ids: Mapping[str, str]
+) -> Sequence[CloudError | None]:
+    return batch_tasks.retry_each(gateway, [split_key(key) for key in keys], batch_id=ids["batch_id"])
+
+
 def _ask_to_cancel_updates(count: int) -> Question:
     title = ngettext(
         "Cancel the update of %(count)s device?", "Cancel the updates of %(count)s devices?", count
@@ -284,6 +298,16 @@ BULK_CONFIRM = Bulk(
     run=_confirm_updates,
     applies_to=lambda task: task.status == "CONFIRM",
 )
+BULK_RETRY = Bulk(
+    "retry",
+    api.RETRY,
+    _("Retry updates"),
+    "refresh",
+    gettext_noop("Retry the failed and canceled updates of several devices of a batch."),
+    ask=_ask_to_retry_updates,
+    run=_retry_updates,
+    applies_to=lambda task: task.status in ("FAILED", "CANCELED"),
+)
 BULK_CANCEL = Bulk(
     "cancel",
     api.CANCEL_DEVICE,
@@ -298,6 +322,17 @@ BULK_CANCEL = Bulk(
     applies_to=lambda task: task.status in ("CONFIRM", "QUEUED", "NOTIFIED"),
     danger=True,
 )
+
+
+def list_task_actions(gateway: Gateway, detail: BatchDetail) -> list[Bulk]:
+    """The actions on several devices that the user may do in the present state of the batch."""
+    batch = detail.batch
+    possible = (
+        (BULK_CONFIRM, detail.need_confirm and batch.status == "IN_PROGRESS"),
+        (BULK_RETRY, not batch.is_verification and batch.status != "CANCELED"),
+        (BULK_CANCEL, batch.is_running or batch.is_dynamic),
+    )
+    return [action for action, is_possible in possible if is_possible and gateway.allows(action.operation)]
 
 
 def _read_matching(
@@ -315,7 +350,7 @@ BULK: BulkPages[api.Task] = BulkPages(
     address="batches/<id:batch_id>/tasks/",
     list_name="ota:batch",
     list_label=_("Devices in the batch"),
-    actions=(BULK_CONFIRM, BULK_CANCEL),
+    actions=(BULK_CONFIRM, BULK_RETRY, BULK_CANCEL),
     key=lambda task: task.key,
     keys_help=gettext_noop("`id/device_name` of each task."),
     read_matching=_read_matching,

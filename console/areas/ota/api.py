@@ -64,7 +64,7 @@ CANCEL_BATCH, CANCEL_DEVICE, STOP_DYNAMIC = (
     "CancelOTATaskByDevice",
     "CancelOTAStrategyByJob",
 )
-CONFIRM = "ConfirmOTATask"
+CONFIRM, RETRY = "ConfirmOTATask", "ReupgradeOTATask"
 
 SUFFIXES = ("bin", "dav", "apk", "tar", "gz", "tar.gz", "zip", "gzip")  # GenerateOTAUploadURL
 MAX_PACKAGE_BYTES = 2_000 * 1024 * 1024  # GenerateOTAUploadURL
@@ -72,7 +72,7 @@ MAX_MODULES = 10  # CreateOTAModule: per product, without the default module
 MAX_NAMES_PER_CALL = 200  # CreateOTAStaticUpgradeJob: TargetDeviceName.N
 MAX_LIST_BYTES = 5 * 1024 * 1024  # GenerateDeviceNameListURL
 MAX_VERIFY_NAMES = 10  # CreateOTAVerifyJob
-MAX_CONFIRMED = 10  # ConfirmOTATask
+MAX_TASKS_PER_CALL = 10  # ConfirmOTATask, ReupgradeOTATask
 MAX_NAMES_FILTER = 50  # ListOTATaskByJob: DeviceNames.N
 MAX_SOURCE_VERSIONS = 10
 MAX_TAGS = 10

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from console.api.pipeline import Upload
-from console.areas.ota import actions, approval, jobs
+from console.areas.ota import actions, approval, jobs, pages
 from console.areas.ota.api import MAX_PACKAGE_BYTES
 from console.areas.ota.endpoints import batches, packages
 from console.ui.areas import Area
@@ -59,4 +59,5 @@ AREA = Area(
     uploads={"create_package": Upload(MAX_PACKAGE_BYTES, packages.check_package_upload)},
     approval_rules=approval.APPROVAL_RULES,
     bulk=(actions.BULK,),
+    details=(pages.BATCH,),
 )

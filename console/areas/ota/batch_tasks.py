@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from console.areas.ota.api import CONFIRM, MAX_CONFIRMED, MAX_NAMES_FILTER, require_success
+from console.areas.ota.api import (
+    CONFIRM,
+    MAX_NAMES_FILTER,
+    MAX_TASKS_PER_CALL,
+    RETRY,
+    require_success,
+)
 from console.areas.ota.records import (
     BatchDetail,
     Task,
@@ -123,18 +129,36 @@ def count_failed(gateway: Gateway, batch_ids: Sequence[str]) -> dict[str, int]:
 def confirm_each(
     gateway: Gateway, tasks: Sequence[tuple[str, str]], *, batch_id: str
 ) -> list[CloudError | None]:
-    """Confirm tasks of a batch, given as (task ID, device name), ten in a call. Returns for each task None or an error: NotFound
-    if the batch does not have it, else that of its call. The platform confirms all tasks of a call or none.
+    """Confirm tasks of a batch. See `_call_each`."""
+    return _call_each(gateway, CONFIRM, {}, tasks, batch_id)
+
+
+def retry_each(
+    gateway: Gateway, tasks: Sequence[tuple[str, str]], *, batch_id: str
+) -> list[CloudError | None]:
+    """Run failed or canceled tasks of a batch again. See `_call_each`."""
+    return _call_each(gateway, RETRY, {"JobId": batch_id}, tasks, batch_id)
+
+
+def _call_each(
+    gateway: Gateway,
+    operation: str,
+    params: Mapping[str, str],
+    tasks: Sequence[tuple[str, str]],
+    batch_id: str,
+) -> list[CloudError | None]:
+    """Call an operation for tasks of a batch, given as (task ID, device name), ten in a call. Returns for each task None or an
+    error: NotFound if the batch does not have it, else that of its call. The platform changes all tasks of a call or none.
 
     1 call for each 50 tasks reads those of the batch.
     """
     listed = _read_task_ids(gateway, batch_id, [name for _task, name in tasks])
-    missing = NotFound("iot.firmware.InvalidOTATaskId", operation=CONFIRM)
+    missing = NotFound("iot.firmware.InvalidOTATaskId", operation=operation)
     outcomes: dict[str, CloudError | None] = {task: missing for task, _name in tasks if task not in listed}
     known = [task for task, _name in tasks if task in listed]
-    parts = [known[start : start + MAX_CONFIRMED] for start in range(0, len(known), MAX_CONFIRMED)]
-    responses = gateway.call_each(CONFIRM, [{"TaskId": part} for part in parts], target=batch_id)
-    for part, response in zip(parts, responses, strict=True):
+    parts = [known[start : start + MAX_TASKS_PER_CALL] for start in range(0, len(known), MAX_TASKS_PER_CALL)]
+    calls = [{**params, "TaskId": part} for part in parts]
+    for part, response in zip(parts, gateway.call_each(operation, calls, target=batch_id), strict=True):
         outcomes |= dict.fromkeys(part, response if isinstance(response, CloudError) else None)
     return [outcomes[task] for task, _name in tasks]
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.utils.functional import Promise
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from console.areas.ota import api
-from console.areas.ota.actions import BULK, BULK_CANCEL, BULK_CONFIRM
+from console.areas.ota.actions import BULK
 from console.areas.ota.progress import ListedBatch
+from console.pages.bulk import Bulk
 from console.ui.links import connection_url
 from console.ui.tables import Column, Table
 
@@ -151,9 +154,8 @@ FAILED_TASKS: Table[api.Task] = Table(
 )
 
 
-def build_task_table(batch_id: str, *, may_confirm: bool, may_cancel: bool) -> Table[api.Task]:
-    """Return the table of the devices of a batch. `may_confirm`, `may_cancel`: whether to offer these actions."""
-    actions = [action for action, may in ((BULK_CONFIRM, may_confirm), (BULK_CANCEL, may_cancel)) if may]
+def build_task_table(batch_id: str, actions: Sequence[Bulk]) -> Table[api.Task]:
+    """Return the table of the devices of a batch with these actions on several of them."""
     return Table(
         id="ota-tasks",
         caption=_("Devices in the batch"),

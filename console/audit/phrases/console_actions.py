@@ -131,7 +131,7 @@ PHRASES: Mapping[str, Phrase] = MappingProxyType(
             Verb(_("Downloaded the results of %(object)s"), _("Tried to download the results of %(object)s")),
             JOB,
         ),
-        "jobs.export.secrets": Phrase(
+        "DownloadDeviceSecrets": Phrase(
             Verb(
                 _("Downloaded the device secrets of %(object)s"),
                 _("Tried to download the device secrets of %(object)s"),

@@ -27,3 +27,9 @@ def test_a_form_to_add_devices_to_a_group_searches_with_it(product, org, sign_in
     group = org.gateway().call("CreateDeviceGroup", GroupName="Hall_1")["Data"]["GroupId"]
     page = sign_in("operator").get(org.url(f"groups/{group}/devices/add/")).content.decode()
     assert f'hx-post="{org.url("devices/find/")}"' in page
+
+
+def test_the_search_shows_the_status_of_each_device(register, product, org, sign_in):
+    register("lamp-0001")
+    page = sign_in("operator").post(org.url("devices/find/"), {"product": product})
+    assert "Not activated" in page.content.decode()

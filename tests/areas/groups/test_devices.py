@@ -90,11 +90,16 @@ def test_more_names_than_one_call_takes_are_added_by_a_job(
     response = add_devices(browser, org, tree["leaf"], product, "DeviceName\n" + "\n".join(names))
     job = Job.objects.get()
     assert response.url == org.url(f"jobs/{job.pk}/")
-    assert "Add 231 devices to the group?" in browser.get(response.url).content.decode()
+    group_page = org.url(f"groups/{tree['leaf']}/devices/")
+    group_link = f'<a href="{group_page}">Hall_1</a>'
+    review = browser.get(response.url).content.decode()
+    assert "Add 231 devices to the group?" in review
+    assert group_link in review
     assert list_member_names(org, tree["leaf"]) == set()
     browser.post(org.url(f"bulk/{job.pk}/start/"))
     job = run_job(job)
     assert (job.succeeded, job.failed) == (230, 1)
+    assert group_link in browser.get(response.url).content.decode()
     assert Item.objects.get(key=f"{product}/lamp-777").outcome == "failed"
     assert api.get_group(org.gateway(), tree["leaf"], fresh=True).devices == 230
 

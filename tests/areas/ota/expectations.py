@@ -69,6 +69,7 @@ OPERATIONS = {
     "monitor_batch": Expectation(RELEASES, 202),
     "bulk_cancel_ota_batches_tasks": Expectation(RELEASES, 200, {"keys": ["never-was-one/{name}"]}),
     "bulk_confirm_ota_batches_tasks": Expectation(RELEASES, 200, {"keys": ["never-was-one/{name}"]}),
+    "bulk_retry_ota_batches_tasks": Expectation(RELEASES, 200, {"keys": ["never-was-one/{name}"]}),
     "cancel_batch": Expectation(RELEASES, 204, {"statuses": ["QUEUED"]}),
     "stop_batch": Expectation(RELEASES, 409),  # it is no dynamic one
 }

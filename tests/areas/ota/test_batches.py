@@ -83,6 +83,7 @@ def test_the_review_shows_the_number_of_devices_and_sends_nothing(lamps, package
     [
         ({"target": "GRAY", "percent": "50"}, 2),
         ({"target": "GRAY", "percent": "0.1"}, 1),
+        ({"target": "GRAY", "percent": "50 %"}, 2),
         ({"target": "SPECIFIC", "names": "lamp-1, lamp-2\nlamp-2"}, 2),
     ],
 )
@@ -646,8 +647,44 @@ def test_confirming_twice_reports_that_the_task_does_not_wait(batch_id, org, sig
     assert "iot.firmware.InvalidTaskStatus" in second.content.decode()
 
 
+@pytest.fixture
+def canceled_task(batch_id, org):
+    """The key of a task that was canceled in a batch that goes on."""
+    task = read_tasks(org, batch_id)["lamp-1"]
+    api.cancel_devices(org.gateway(), api.get_batch(org.gateway(), batch_id).batch, ["lamp-1"])
+    assert read_tasks(org, batch_id)["lamp-1"].status == "CANCELED"
+    return f"{task.id}/lamp-1"
+
+
+def test_selected_updates_that_ended_without_success_are_retried_after_a_question(
+    canceled_task, batch_id, org, sign_in
+):
+    browser = sign_in("release-engineer")
+    url = org.url(f"ota/batches/{batch_id}/tasks/bulk/retry/")
+    assert url in browser.get(org.url(f"ota/batches/{batch_id}/")).content.decode()
+    question = browser.post(url, {"selected": canceled_task})
+    assert "Retry the update of 1 device?" in question.content.decode()
+    assert read_tasks(org, batch_id)["lamp-1"].status == "CANCELED"
+    result = browser.post(url, {"selected": canceled_task, "confirmed": "1"})
+    assert (result.context["succeeded"], result.context["failed"]) == (1, 0)
+    assert read_tasks(org, batch_id)["lamp-1"].status == "CONFIRM"
+
+
+def test_an_update_that_did_not_end_is_not_retried(batch_id, org, sign_in):
+    task = read_tasks(org, batch_id)["lamp-2"]
+    url = org.url(f"ota/batches/{batch_id}/tasks/bulk/retry/")
+    result = sign_in("release-engineer").post(url, {"selected": f"{task.id}/lamp-2", "confirmed": "1"})
+    assert (result.context["succeeded"], result.context["failed"]) == (0, 1)
+
+
+def test_the_updates_of_a_canceled_batch_are_not_offered_for_retry(batch_id, org, sign_in):
+    org.gateway().call("CancelOTATaskByJob", JobId=batch_id, CancelUnconfirmedTask=True)
+    page = sign_in("release-engineer").get(org.url(f"ota/batches/{batch_id}/")).content.decode()
+    assert "tasks/bulk/retry/" not in page
+
+
 def test_a_call_confirms_no_more_tasks_than_the_platform_accepts(batch_id, org, sign_in, calls, monkeypatch):
-    monkeypatch.setattr(batch_tasks, "MAX_CONFIRMED", 2)
+    monkeypatch.setattr(batch_tasks, "MAX_TASKS_PER_CALL", 2)
     keys = [f"{task.id}/{name}" for name, task in read_tasks(org, batch_id).items()]
     response = sign_in("release-engineer").post(
         org.url(f"ota/batches/{batch_id}/tasks/bulk/confirm/"), {"selected": keys, "confirmed": "1"}

@@ -211,6 +211,13 @@ def test_an_object_with_one_page_has_a_menu_and_no_tab_bar(page, sample, org, si
     assert 'id="tabs"' not in text
 
 
+def test_the_button_that_cancels_a_batch_opens_its_dialog(sample, org, sign_in):
+    page = org.url(f"ota/batches/{sample['IN_PROGRESS']}/")
+    text = sign_in("owner").get(page).content.decode()
+    assert f'href="{page}cancel/" data-dialog>' in text
+    assert f'action="{page}cancel/"' not in text
+
+
 def test_the_dialog_that_cancels_a_batch_is_closed_with_back(sample, org, sign_in):
     text = sign_in("owner").get(org.url(f"ota/batches/{sample['IN_PROGRESS']}/cancel/")).content.decode()
     assert "data-dialog-close>Back</a>" in text

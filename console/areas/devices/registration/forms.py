@@ -46,7 +46,8 @@ class FileForm(ProductForm):
             accept=".csv,.txt,.tsv,.xlsx,text/csv,text/plain", max_bytes=settings.JOBS_UPLOAD_BYTES
         ),
         help_text=_(
-            "CSV file or Excel workbook (.xlsx) with a “device name” column. Optional columns: “nickname” and “tag:…”. A list with one name per row "
+            "CSV file or Excel workbook (.xlsx) with a “device name” column (4 to 32 English letters, digits and - _ @ . :). "
+            "Optional columns: “nickname” (4 to 64 letters, digits and underscores) and “tag:…”. A list with one name per row "
             "also works. Separators: comma, semicolon, tab or |. Encodings: UTF-8, UTF-16 or GB18030. You review the result "
             "before anything is sent."
         ),

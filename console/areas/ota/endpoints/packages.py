@@ -81,7 +81,9 @@ class NewPackage(RequestBody):
     name: str = Field(
         min_length=1,
         max_length=40,
-        description=gettext_noop("Up to 40 characters. Unique in the account. Cannot be changed later."),
+        description=gettext_noop(
+            "Up to 40 letters, digits, hyphens, underscores and parentheses. Unique in the account. Cannot be changed later."
+        ),
     )
     version: str = Field(
         min_length=1,

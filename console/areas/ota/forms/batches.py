@@ -47,6 +47,13 @@ def lines_field(rows: int, required: bool = False, **options: Any) -> forms.Char
     return forms.CharField(required=required, widget=forms.Textarea(attrs={"rows": rows, **PLAIN}), **options)
 
 
+class PercentField(forms.CharField):
+    """A percentage as a decimal number; a percent sign after it is dropped."""
+
+    def to_python(self, value: Any) -> str:
+        return str(super().to_python(value)).removesuffix("%").rstrip()
+
+
 def fix_source_version(field: forms.Field, package: api.Package) -> None:
     """Show the one version that a delta package can update as a value that cannot be changed."""
     if package.delta:
@@ -204,7 +211,7 @@ class StaticBatchForm(StrategyForm):
         label=_("Source versions"),
         help_text=_("One per line, up to 10. Leave empty for any version."),
     )
-    percent = forms.CharField(
+    percent = PercentField(
         label=_("Percentage"),
         required=False,
         initial=_FIRST_PERCENT,

@@ -62,7 +62,9 @@ class PackageForm(forms.Form):
             )
         ],
         widget=forms.TextInput(attrs=PLAIN),
-        help_text=_("Up to 40 characters. Unique in the account. Cannot be changed later."),
+        help_text=_(
+            "Up to 40 letters, digits, hyphens, underscores and parentheses. Unique in the account. Cannot be changed later."
+        ),
     )
     version = version_field(label=_("Version"), help_text=_("Version that devices report after the update."))
     product = forms.ChoiceField(label=_("Product"), choices=())

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from console.areas.ota import api, batch_tasks, jobs
-from console.areas.ota.actions import MONITOR_BATCH
+from console.areas.ota.actions import MONITOR_BATCH, list_task_actions
 from console.areas.ota.details import build_batch_details
 from console.areas.ota.forms.filters import TaskFilter
 from console.areas.ota.pages import BATCH
@@ -40,12 +40,7 @@ def batch_detail(request: CloudRequest, batch_id: str) -> HttpResponse:
         size=size,
     )
     tasks, total = ([], 0) if filters.problem else (task_page.tasks, task_page.total)
-    batch, allows = detail.batch, request.gateway.allows
-    table = build_task_table(
-        batch_id,
-        may_confirm=allows(api.CONFIRM) and batch.status == "IN_PROGRESS",
-        may_cancel=allows(api.CANCEL_DEVICE) and (batch.is_running or batch.is_dynamic),
-    )
+    table = build_task_table(batch_id, list_task_actions(request.gateway, detail))
     page = Page(number, size, total, last=max(1, api.MAX_TASK_OFFSET // size))
     empty = Empty(_("No devices"), _("The batch has no devices yet."), icon="cpu")
     return BATCH.render(
@@ -58,7 +53,7 @@ def batch_detail(request: CloudRequest, batch_id: str) -> HttpResponse:
         table=table.bind(request, tasks, page=page, empty=empty),
         failed=FAILED_TASKS.bind(request, failures.tasks) if failures.total else None,
         failed_total=failures.total,
-        **_read_progress(request, batch),
+        **_read_progress(request, detail.batch),
     )
 
 
