@@ -96,6 +96,23 @@ def test_every_form_starts_below_its_title_and_is_at_most_720_pixels_wide(open_b
     assert not findings, "\n".join(findings)
 
 
+def test_an_empty_part_of_a_page_takes_a_line(open_browser_as):
+    me = open_browser_as()
+    me.page.goto(f"{me.base}/demo/-/tokens/")
+    part = me.page.locator(".card:has(.card-title)", has_text="No personal tokens yet")
+    assert part.bounding_box()["height"] < 120
+
+
+def test_a_field_for_a_number_is_no_wider_than_one_of_two_fields_side_by_side(open_browser_as):
+    me = open_browser_as()
+    measure = "fields => fields.map(field => field.getBoundingClientRect().width)"
+    for path in ("/demo/-/settings/", "/demo/sandbox/explorer/QueryDevice/"):
+        me.page.goto(me.base + path)
+        widths = me.page.eval_on_selector_all(".fd-field > :is([type=number], [inputmode])", measure)
+        assert widths, path
+        assert max(widths) <= FORM_WIDTH / 2, path
+
+
 @pytest.mark.parametrize("width", [1200, 1440])
 def test_a_table_begins_where_the_title_of_its_card_begins(width, open_browser_as):
     me = open_browser_as()
