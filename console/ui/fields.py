@@ -56,31 +56,14 @@ class Field(forms.BoundField):
 
     @property
     def hint(self) -> str | Promise:
-        """The help text with the maximum length; "" if an error other than a missing value takes its place. A date keeps it: the
-        error does not say what an empty date means, nor its time zone."""
+        """The help text; "" if an error other than a missing value takes its place. A date keeps it: the error does not say what
+        an empty date means, nor its time zone."""
         is_date = isinstance(self.field, DayField | MomentField)
         if not is_date and not all(map(_is_missing, super().errors.as_data())):
             return ""
         if self._is_emptied:
             return gettext("The page does not keep this value after an error. Enter it again.")
-        return join_sentences([self.help_text, self._length_rule]) if self._length_rule else self.help_text
-
-    @property
-    def _length_rule(self) -> str:
-        """The maximum length as a sentence; "" if the help text contains it, or if no input comes close to it."""
-        maximum = getattr(self.field, "max_length", None)
-        widget = self.field.widget
-        if (
-            not maximum
-            or field_kind(widget) != "text"
-            or isinstance(widget, forms.Select | forms.EmailInput | forms.URLInput)
-        ):
-            return ""
-        if str(maximum) in re.findall(r"\d+", str(self.help_text).replace(",", "")):
-            return ""
-        if widget.attrs.get("data-count") == "bytes":
-            return gettext("Up to %(count)s bytes.") % {"count": number(maximum)}
-        return gettext("Up to %(count)s characters.") % {"count": number(maximum)}
+        return self.help_text
 
     @property
     def _is_emptied(self) -> bool:
@@ -292,11 +275,25 @@ def field_kind(widget: forms.Widget) -> str:
 
 
 def _limit_text(field: forms.Field) -> str:
-    """The range or size limit of the field as text, or ""."""
+    """The limit of the field as text: of its number, size or length; or ""."""
     low, high = getattr(field, "min_value", None), getattr(field, "max_value", None)
     if low is not None and high is not None and high < _LARGEST_IN_DATABASE:
         return gettext("%(low)s to %(high)s") % {"low": number(low), "high": number(high)}
     largest = field.widget.attrs.get("data-max-bytes")
     if largest:
         return gettext("Up to %(size)s") % {"size": size(int(largest))}
-    return ""
+    return _length_limit(field)
+
+
+def _length_limit(field: forms.Field) -> str:
+    """The maximum length as text; "" if the help text contains it, or if no input comes close to it."""
+    maximum = getattr(field, "max_length", None)
+    widget = field.widget
+    is_address = isinstance(field, forms.EmailField | forms.URLField)
+    if not maximum or field_kind(widget) != "text" or isinstance(widget, forms.Select) or is_address:
+        return ""
+    if str(maximum) in re.findall(r"\d+", str(field.help_text).replace(",", "")):
+        return ""
+    if widget.attrs.get("data-count") == "bytes":
+        return gettext("Up to %(count)s bytes") % {"count": number(maximum)}
+    return gettext("Up to %(count)s characters") % {"count": number(maximum)}

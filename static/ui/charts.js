@@ -95,7 +95,7 @@ function lonely(plot, index) {
 function options(Plot, figure, data) {
   const stacked = figure.hasAttribute("data-stacked");
   const font = "12px 'Inter Variable', system-ui, sans-serif";
-  const grid = { stroke: resolve(figure, "--fd-line"), width: 1 };
+  const grid = { stroke: resolve(figure, "--fd-chart-grid"), width: 1 };
   const axis = { stroke: resolve(figure, "--fd-muted-solid"), font, grid, ticks: { show: false } };
   const plot = part(figure, "plot");
   return {
@@ -104,6 +104,7 @@ function options(Plot, figure, data) {
     padding: [8, 8, 0, 0],
     cursor: { points: { size: 6 }, drag: { x: false, y: false } },
     legend: { show: false },
+    drawOrder: stacked ? ["series", "axes"] : ["axes", "series"], // areas would hide the lines of the axes
     axes: [
       { ...axis, size: 26, space: 64, values: (_, ticks, _axis, _space, step) => timeLabels(ticks, step) },
       { ...axis, size: 48, incrs: steps, values: (_, ticks) => withoutRepeats(ticks.map((tick) => compact.format(tick))) },
@@ -117,10 +118,11 @@ function options(Plot, figure, data) {
     series: [
       {},
       ...data.series.map((series) => {
-        const stroke = resolve(figure, series.color);
-        // Areas have no line: that of a series with the value 0 would cover the one below.
-        const fill = stacked ? stroke : undefined;
-        return { label: series.label, stroke, fill, width: stacked ? 0 : 1.75, points: { show: false, size: 5, filter: lonely } };
+        const color = resolve(figure, series.color);
+        const points = { show: false, size: 5, filter: lonely, stroke: color, fill: color };
+        if (!stacked) return { label: series.label, stroke: color, width: 1.75, points };
+        // A line in the color of the card separates the areas: one in their color would cover the area below a value of 0.
+        return { label: series.label, stroke: resolve(figure, "--fd-surface"), fill: color, width: 1, points };
       }),
     ],
     hooks: {
@@ -152,7 +154,8 @@ function showValues(figure, row) {
   const shown = row == null || !isMeasured(data, row) ? latestRow(data) : row;
   const items = [...part(figure, "legend").children];
   data.series.forEach((series, index) => (items[index].querySelector("b").textContent = write(series.values[shown])));
-  items.at(-1).textContent = shown < 0 ? "" : exact(data, shown);
+  const time = shown < 0 ? "" : exact(data, shown);
+  items.at(-1).textContent = time && shown !== row ? figure.dataset.latest.replace("{time}", time) : time;
 }
 
 function fillTable(figure) {

@@ -26,6 +26,17 @@ MEASURE_EDGES = """() => {
             top_left: document.querySelector(".fd-top .fd-switch span").getBoundingClientRect().left};
 }"""
 
+# Of each card with a title and a table: where the texts of the title, of the first head and of the first cell begin.
+MEASURE_TITLED_TABLES = """() => {
+    const start = element => {
+        const range = document.createRange();
+        range.selectNodeContents(element);
+        return Math.round(range.getBoundingClientRect().left);
+    };
+    const cards = [...document.querySelectorAll("#content .card:has(.card-title):has(tbody tr)")];
+    return cards.map(card => [".card-title", "thead th", "tbody :is(th, td)"].map(name => start(card.querySelector(name))));
+}"""
+
 CONTRAST = """([front, ground]) => {
     const context = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
     const probe = document.body.appendChild(document.createElement("i"));
@@ -83,6 +94,40 @@ def test_every_form_starts_below_its_title_and_is_at_most_720_pixels_wide(open_b
             if not measured or any(left or wide > FORM_WIDTH for left, wide in measured):
                 findings.append(f"{path} at {width}: {measured}")
     assert not findings, "\n".join(findings)
+
+
+def test_an_empty_part_of_a_page_takes_a_line(open_browser_as):
+    me = open_browser_as()
+    me.page.goto(f"{me.base}/demo/-/tokens/")
+    part = me.page.locator(".card:has(.card-title)", has_text="No personal tokens yet")
+    assert part.bounding_box()["height"] < 120
+
+
+def test_a_field_for_a_number_is_no_wider_than_one_of_two_fields_side_by_side(open_browser_as):
+    me = open_browser_as()
+    measure = "fields => fields.map(field => field.getBoundingClientRect().width)"
+    for path in ("/demo/-/settings/", "/demo/sandbox/explorer/QueryDevice/"):
+        me.page.goto(me.base + path)
+        widths = me.page.eval_on_selector_all(".fd-field > :is([type=number], [inputmode])", measure)
+        assert widths, path
+        assert max(widths) <= FORM_WIDTH / 2, path
+
+
+@pytest.mark.parametrize("width", [1200, 1440])
+def test_a_table_begins_where_the_title_of_its_card_begins(width, open_browser_as):
+    me = open_browser_as()
+    me.page.set_viewport_size({"width": width, "height": 900})
+    [member, *_] = list_links(me.page, f"{me.base}/demo/-/members/", r"/demo/-/members/\d+/")
+    for path in (
+        member,
+        "/demo/sandbox/devices/search/?q=Smart",
+        "/demo/-/roles/operator/",
+        "/account/security/",
+    ):
+        me.page.goto(me.base + path)
+        measured = me.page.evaluate(MEASURE_TITLED_TABLES)
+        assert measured, path
+        assert all(len(set(starts)) == 1 for starts in measured), (path, measured)
 
 
 @pytest.mark.parametrize("width", [1024, 1440, 1920, 2560])

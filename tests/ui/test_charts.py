@@ -82,7 +82,7 @@ def hover(page: Page, share: float) -> None:
 def test_a_chart_starts_with_the_first_measurement(show_chart: ShowChart) -> None:
     page = show_chart(build_data([0], [4]))
     expect(page.locator("[data-chart] canvas")).to_have_count(1)
-    assert read_legend(page) == "Online 4 Offline 6 2026-03-01 12:00"
+    assert read_legend(page) == "Online 4 Offline 6 Latest: 2026-03-01 12:00"
     points = page.evaluate(
         "(({fdPlot}) => fdPlot.series.slice(1).map((series, index) => series.points.filter(fdPlot, index + 1)))"
         "(document.querySelector('[data-chart]'))"
@@ -163,11 +163,11 @@ def test_times_are_in_the_time_zone_of_the_user(show_chart: ShowChart) -> None:
 
 def test_the_legend_shows_the_latest_values_and_those_below_the_pointer(show_chart: ShowChart) -> None:
     page = show_chart(build_data([0, 300, 600], [4, 7, 9]))
-    assert read_legend(page) == "Online 9 Offline 1 2026-03-01 12:10"
+    assert read_legend(page) == "Online 9 Offline 1 Latest: 2026-03-01 12:10"
     hover(page, 0.02)
     assert read_legend(page) == "Online 4 Offline 6 2026-03-01 12:00"
     page.mouse.move(0, 0)
-    assert read_legend(page) == "Online 9 Offline 1 2026-03-01 12:10"
+    assert read_legend(page) == "Online 9 Offline 1 Latest: 2026-03-01 12:10"
 
 
 def test_a_refresh_changes_the_chart_in_place(show_chart: ShowChart) -> None:
@@ -179,7 +179,7 @@ def test_a_refresh_changes_the_chart_in_place(show_chart: ShowChart) -> None:
     assert page.evaluate("window.before === document.querySelector('[data-chart] canvas')")
     assert read_legend(page) == "Online 6 Offline 4 2026-03-01 12:04:50"
     page.mouse.move(0, 0)
-    assert read_legend(page) == "Online 2 Offline 8 2026-03-01 12:10:05"
+    assert read_legend(page) == "Online 2 Offline 8 Latest: 2026-03-01 12:10:05"
 
 
 def test_a_page_with_new_numbers_lets_its_charts_load_again(show_chart: ShowChart) -> None:
@@ -188,7 +188,7 @@ def test_a_page_with_new_numbers_lets_its_charts_load_again(show_chart: ShowChar
     with page.expect_response("**/chart.json*"):
         page.evaluate("document.body.dispatchEvent(new CustomEvent('fd:charts', {bubbles: true}))")
     expect(page.locator("[data-chart-legend]")).to_contain_text("2026-03-01 12:15")
-    assert read_legend(page) == "Online 2 Offline 8 2026-03-01 12:15"
+    assert read_legend(page) == "Online 2 Offline 8 Latest: 2026-03-01 12:15"
 
 
 def test_a_refresh_that_fails_keeps_the_chart(show_chart: ShowChart) -> None:
@@ -206,6 +206,22 @@ def test_a_gap_is_not_bridged_and_areas_are_on_top_of_each_other(show_chart: Sho
     drawn = page.evaluate("document.querySelector('[data-chart]').fdPlot.data.slice(1)")
     assert drawn == [[4, 7, None, 9, 1], [10, 10, None, 10, 10]]
     assert page.evaluate("document.querySelector('[data-chart]').fdPlot.series[1]._paths.gaps.length") == 1
+
+
+def test_the_lines_of_the_axes_are_visible_on_areas(show_chart: ShowChart) -> None:
+    page = show_chart(build_data([0, 300, 600], [10, 10, 10]))
+    colors = page.evaluate(
+        """() => {
+            const chart = document.querySelector("[data-chart]").fdPlot;
+            const x = Math.round(chart.bbox.left + chart.bbox.width * 0.55);
+            const column = chart.ctx.getImageData(x, chart.bbox.top, 1, chart.bbox.height).data;
+            const middle = Math.round(chart.valToPos(4, "y", true) - chart.bbox.top);
+            const read = row => [...column.slice(row * 4, row * 4 + 3)].join();
+            return [[-1, 0, 1].map(step => read(middle + step)), read(middle + 12)];
+        }"""
+    )
+    on_line, beside = colors
+    assert set(on_line) - {beside}, colors
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW])

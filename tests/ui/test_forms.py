@@ -40,6 +40,19 @@ def test_a_field_has_label_help_limit_and_counter(rf):
     assert 'enctype="multipart/form-data"' in html
 
 
+def test_the_maximum_length_stands_beside_the_label_unless_the_help_states_it(rf):
+    class Sizes(forms.Form):
+        title = forms.CharField(max_length=80)
+        stated = forms.CharField(max_length=30, help_text="4 to 30 characters.")
+        address = forms.EmailField(max_length=320, widget=forms.TextInput(attrs={"type": "email"}))
+
+    html = page(Sizes(), rf)
+    assert re.search(r'id="id_title_limit">Up to 80 characters</span>', html)
+    assert 'aria-describedby="id_title_limit"' in html
+    assert html.count("Up to") == 1
+    assert 'id="id_title_helptext"' not in html
+
+
 def test_an_error_is_shown_at_its_field_and_input_is_kept(rf):
     html = page(Sample({"name": "<ab", "count": "5", "kind": "a", "sure": "on"}), rf)
     assert 'value="&lt;ab"' in html

@@ -74,14 +74,14 @@ def product_table(linked_to_devices: bool = True) -> Table[Product]:
                 else connection_url(request, "products:detail", product.key)
             ),
         ),
-        Column("devices", _("Devices"), kind="number"),
+        Column("key", _("ProductKey"), kind="code", narrow=False),
         Column(
             "node",
             _("Node type"),
             value=lambda product: _("Gateway") if product.gateway else _("Device"),
             narrow=False,
         ),
-        Column("key", _("ProductKey"), kind="code", narrow=False),
+        Column("devices", _("Devices"), kind="number"),
     ]
     return Table(id="choice", caption=_("Products"), columns=columns)
 

@@ -247,13 +247,13 @@ def record(request: TeamRequest, pk: int) -> HttpResponseBase:
     audit_record = get_object_or_404(AuditRecord.objects.for_team(request.team), pk=pk)
     connection_exists = request.team.connections.filter(slug=audit_record.connection).exists()
     summary = [
+        DetailItem(_("Outcome"), audit_record.outcome, kind="status", status="audit"),
         DetailItem(_("User"), audit_record.actor_label),
         DetailItem(_("Time"), _exact_time(audit_record.at)),
         DetailItem(_("From"), join_words(part for part in _describe_origin(audit_record) if part)),
-        DetailItem(_("Outcome"), audit_record.outcome, kind="status", status="audit"),
-        DetailItem(_("Message"), audit_record.message, wide=True),
     ]
     details = [
+        DetailItem(_("Message"), audit_record.message, wide=True),
         DetailItem(_("Operation"), audit_record.operation, kind="code"),
         DetailItem(_("Target"), audit_record.target, kind="code", copy=True),
         DetailItem(_("Connection"), audit_record.connection),
@@ -261,8 +261,8 @@ def record(request: TeamRequest, pk: int) -> HttpResponseBase:
         DetailItem(_("Code"), audit_record.code, kind="code", copy=True),
         DetailItem(_("Request ID"), audit_record.request_id, kind="code", copy=True),
         DetailItem(_("Ended"), _exact_time(audit_record.closed_at)),
-        DetailItem(_("Browser"), audit_record.user_agent),
         DetailItem(_("Integrity"), _describe_chain_entries(audit_record)),
+        DetailItem(_("Browser"), audit_record.user_agent, wide=True),
     ]
     context = {
         "record": audit_record,
