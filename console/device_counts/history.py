@@ -25,6 +25,8 @@ INTERVAL = timedelta(minutes=10)
 KEEP = timedelta(days=31)
 # The time between two points of a chart, by the days that it shows.
 _STEPS = dict(zip(PERIODS, (INTERVAL, timedelta(minutes=30), timedelta(hours=2)), strict=True))
+# A chart of one day is as long as the first of these that contains its data: on the first day, a point would be all it shows.
+_FIRST_DAY = (timedelta(hours=1), timedelta(hours=6))
 # A subject without samples for so long was deleted, or is no longer counted.
 _ABSENCE = timedelta(hours=1)
 _MAX_COUNT = 2**31 - 1
@@ -119,8 +121,15 @@ def _read_chart(connection: Connection, kind: Kind, keys: Sequence[str], days: i
         [at for at, _counts in shown],
         _build_curves([counts for _at, counts in shown]),
         gap=step * 1.5,
-        period=(start, now),
+        period=(now - _choose_length(days, now - shown[0][0] if shown else None), now),
     )
+
+
+def _choose_length(days: int, age: timedelta | None) -> timedelta:
+    """Return the length of the time axis of a chart of so many days, whose first data have this age; None: there are none."""
+    if days == PERIODS[0] and age is not None:
+        return next((length for length in _FIRST_DAY if age <= length), timedelta(days=days))
+    return timedelta(days=days)
 
 
 def _build_curves(numbers: Sequence[DeviceCounts | None]) -> list[Curve]:

@@ -64,12 +64,16 @@ def test_the_parts_of_a_chart_add_up_to_all_devices(org, sign_in):
     assert read_values(response) == {"Online": [5, 9, 0], "Offline": [3, 0, 9], "Not activated": [2, 1, 3]}
 
 
-@pytest.mark.parametrize("days", [1, 7, 31])
-def test_the_time_axis_is_as_long_as_the_period_from_the_first_sample_on(days, org, sign_in):
-    add_samples(org.connection, "k1", {0: (1, 1, 1)})
+@pytest.mark.parametrize(
+    ("days", "ago", "hours"), [(1, 0, 1), (1, 5, 1), (1, 7, 6), (1, 37, 24), (7, 0, 168), (31, 0, 744)]
+)
+def test_the_time_axis_is_as_long_as_the_period_or_on_the_first_day_one_or_six_hours(
+    days, ago, hours, org, sign_in
+):
+    add_samples(org.connection, "k1", {ago: (1, 1, 1)})
     data = sign_in("viewer").get(org.url("products/k1/device-history.json"), {"days": days}).json()
     start, end = data["period"]
-    assert end - start == days * 86_400
+    assert end - start == hours * 3600
     assert abs(end - timezone.now().timestamp()) < 60
 
 
