@@ -310,4 +310,5 @@ class ConnectionForm(Sections, forms.ModelForm[Connection]):
         field = self.failure.field if self.failure.field in self.fields else None
         if field == "region":
             field = self._region_field
-        self.add_error(field, f"{self.failure.text} ({details})")
+        text = gettext("%(sentence)s (%(details)s)") % {"sentence": self.failure.text, "details": details}
+        self.add_error(field, text)
