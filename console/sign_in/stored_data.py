@@ -21,7 +21,7 @@ from console.sign_in.audit_records import record_event
 from console.sign_in.cleanup import LOG_RETENTION_DAYS
 from console.sign_in.reauthentication import ReauthenticationNeeded, is_recently_authenticated
 from console.ui.csv import Download
-from console.ui.format import duration
+from console.ui.format import duration, label_text
 
 Text = str | Promise
 
@@ -117,7 +117,7 @@ def _describe_audit_trail(request: UserRequest) -> list[str]:
         (gettext("Records without a team, or of a deleted team"), settings.AUDIT_KEEP_DAYS),
     ]
     return [
-        *(f"{label}: {_describe_days(days)}" for label, days in periods),
+        *(label_text(label, _describe_days(days)) for label, days in periods),
         gettext("Your email address stays in the records after you leave a team or delete your account."),
     ]
 
