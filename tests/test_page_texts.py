@@ -63,7 +63,8 @@ def list_limited_fields(response: HttpResponse) -> Iterator[forms.BoundField]:
             if (
                 getattr(bound.field, "max_length", None)
                 and field_kind(widget) == "text"
-                and not isinstance(widget, forms.Select | forms.EmailInput | forms.URLInput)
+                and not isinstance(widget, forms.Select)
+                and not isinstance(bound.field, forms.EmailField | forms.URLField)
             ):
                 yield bound
 

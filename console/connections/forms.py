@@ -94,8 +94,8 @@ class ConnectionForm(Sections, forms.ModelForm[Connection]):
         label=_("The new AccessKey belongs to the same cloud account"),
         required=False,
         help_text=_(
-            "Then unfinished jobs continue with the new key, and charts keep their history. Otherwise the jobs stop, and the"
-            " history begins again. Requests for approval of jobs have to be made again."
+            "If selected, unfinished jobs continue with the new key, and charts keep their history. Otherwise, the jobs stop and"
+            " the history begins again. Approval of jobs must be requested again."
         ),
     )
     skip_test = forms.BooleanField(
@@ -136,7 +136,7 @@ class ConnectionForm(Sections, forms.ModelForm[Connection]):
         ]
         help_texts: ClassVar[dict[str, Any]] = {
             "slug": _(
-                "Used in URLs. Lowercase letters, digits and hyphens. Leave empty to make it from the name."
+                "Used in URLs. Lowercase letters, digits and hyphens. Leave empty to generate it from the name."
             ),
             "instance_id": _(
                 "ID of an Enterprise Edition instance, shown on its overview page. Leave empty for the public instance."
@@ -216,9 +216,7 @@ class ConnectionForm(Sections, forms.ModelForm[Connection]):
         if "name" in self.changed_data:
             for other in others.values_list("name", flat=True):
                 if fold_name(other) == folded:
-                    text = _(
-                        "The connection “%(name)s” has the same name, or looks the same. Enter another name."
-                    )
+                    text = _("This name is the same as “%(name)s”, or looks the same. Enter another name.")
                     raise forms.ValidationError(text, params={"name": other}, code="name")
         return name
 
@@ -318,4 +316,5 @@ class ConnectionForm(Sections, forms.ModelForm[Connection]):
         field = self.failure.field if self.failure.field in self.fields else None
         if field == "region":
             field = self._region_field
-        self.add_error(field, f"{self.failure.text} ({details})")
+        text = gettext("%(sentence)s (%(details)s)") % {"sentence": self.failure.text, "details": details}
+        self.add_error(field, text)

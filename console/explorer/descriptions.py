@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from console.accounts.roles import AREA_LABELS, CLOUD_AREAS
-from console.ui.format import join_sentences, number, sentence
+from console.ui.format import join_sentences, join_words, number, sentence
 from iot_client.catalogue import Access, Condition, Operation, Parameter
 from iot_client.catalogue.check import PATTERN_WORDS
 
@@ -85,12 +85,17 @@ def _describe_condition(condition: Condition) -> Iterator[str]:
     if condition.forbids:
         yield _("For %(given)s, leave %(names)s empty.") % {
             "given": subject,
-            "names": _(" and ").join(display_name(name) for name in condition.forbids),
+            "names": _join_names(condition.forbids),
         }
 
 
 def _join_alternatives(alternatives: Sequence[Sequence[str]]) -> str:
-    return _(", or ").join(_(" and ").join(display_name(name) for name in names) for names in alternatives)
+    return _(", or ").join(map(_join_names, alternatives))
+
+
+def _join_names(names: Sequence[str]) -> str:
+    *others, last = map(display_name, names)
+    return _(" and ").join([join_words(others), last]) if others else last
 
 
 def display_name(name: str) -> str:

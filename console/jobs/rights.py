@@ -40,7 +40,8 @@ def create_gateway(job: Job, kind: Kind[Any]) -> Gateway:
     membership = _find_membership(job, actor)
     if not (membership.includes_connection(job.connection_id) and is_in_scope(membership, job)):
         raise JobRefused(
-            gettext_noop("Stopped: this is no longer in the access scope of %(person)s."), person=str(actor)
+            gettext_noop("Stopped: the target is no longer in the access scope of %(person)s."),
+            person=str(actor),
         )
     gateway = Gateway.for_job(
         actor,

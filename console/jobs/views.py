@@ -60,7 +60,7 @@ def job_list(request: CloudRequest) -> HttpResponseBase:
     first_url, first_label = start_pages[0] if start_pages else ("", "")
     empty = Empty(
         title=gettext_lazy("No jobs yet"),
-        text=gettext_lazy("Tasks that take longer than a few seconds run here."),
+        text=gettext_lazy("Operations that take longer than a few seconds run as jobs."),
         icon="stack-2",
         url=first_url,
         action=first_label,

@@ -47,7 +47,7 @@ NAME_COLUMN = KnownColumn(
 NAME_RULES = {
     "name_missing": _("The device name is missing."),
     "name_length": _("The device name must have 4 to 32 characters."),
-    "name_chars": _("The device name can contain only English letters, digits and - _ @ . :"),
+    "name_chars": _("The device name can contain only English letters, digits and - _ . : @."),
     "name_number": _("A spreadsheet shortened this number. Format the column as text and export it again."),
     "name_protected": _(
         'A spreadsheet marked this name as text with \' or ="…". Remove the mark from the file.'

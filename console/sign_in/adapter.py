@@ -41,7 +41,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
 
     error_messages = DefaultAccountAdapter.error_messages | {
         "email_password_mismatch": _(
-            "Wrong email address or password. After several attempts, try again later."
+            "Wrong email address or password, or too many failed attempts. Check your entries, or try again later."
         ),
         "incorrect_password": _WRONG_PASSWORD,
         "enter_current_password": _WRONG_PASSWORD,

@@ -73,7 +73,7 @@ class _CodeForm(forms.Form):
             raise forms.ValidationError(
                 _(
                     "The code cannot be checked: the server does not have the encryption key. "
-                    "Contact the administrator of this console."
+                    "Contact the server administrator."
                 )
             ) from None
 

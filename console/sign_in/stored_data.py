@@ -73,7 +73,7 @@ def _list_kinds(request: UserRequest) -> list[StoredData]:
         StoredData(
             _("Audit trail"),
             _(
-                "Each sign-in, change, refused operation and secret that you reveal: your email address, IP address, browser,"
+                "Each sign-in, change, denied operation and secret that you reveal: your email address, IP address, browser,"
                 " the time, the object, and the values before and after, without secrets. Also the number of your reads for"
                 " each day and operation."
             ),
@@ -87,7 +87,7 @@ def _list_kinds(request: UserRequest) -> list[StoredData]:
                 "The jobs that you create or start, with the names of uploaded files. Your approval requests and decisions,"
                 " with your reasons. Identifiers of the forms that you submit."
             ),
-            _("To run the jobs, to show who started or approved them, and to execute no form twice."),
+            _("To run the jobs, to show who started or approved them, and to process each form only once."),
             _describe_jobs(),
             _("Members of the team. Jobs: only if their role and access scope include them."),
         ),
@@ -138,7 +138,9 @@ def _describe_jobs() -> list[str]:
     )
     return [
         ends % {"days": days} if days else gettext("Jobs and requests: forever."),
-        gettext("Identifiers of forms: at least 7 days, until you or others submit another form."),
+        gettext(
+            "Identifiers of forms: at least 7 days. Then the next form that anyone submits deletes them."
+        ),
     ]
 
 
@@ -152,12 +154,12 @@ _ACCOUNT = (
         _("To identify you, and to show pages in your language and time zone."),
         [
             _(
-                "Until you delete your account. Then only a digest of your email address remains, so that single sign-on does"
+                "Until you delete your account. Then only a hash of your email address remains, so that single sign-on does"
                 " not add you to a team that you left."
             )
         ],
         _(
-            "Members of your teams see your name or email address with what you do there. Members who may view the list of"
+            "Members of your teams see your name or email address next to your actions. Members who may view the list of"
             " members also see your last sign-in."
         ),
     ),
@@ -165,17 +167,17 @@ _ACCOUNT = (
         _("Sign-in methods"),
         _(
             "A hash of your password, the keys of your authenticator app and recovery codes (encrypted), the public keys and"
-            " names of your passkeys, and when you added and last used them. With single sign-on also what the identity"
-            " provider states about you."
+            " names of your passkeys, and when you added and last used them. With single sign-on, also the claims"
+            " about you from the identity provider."
         ),
-        _("To check that it is you who signs in."),
+        _("To verify your identity when you sign in."),
         [
             _(
-                "Until you change or remove the method, or delete your account. A link to an identity provider also until the"
-                " server administrator removes it."
+                "Until you change or remove the method, or delete your account. The server administrator can also"
+                " remove a link to an identity provider."
             )
         ],
-        _("Only you. The console shows stored keys and hashes to nobody."),
+        _("Only you. The console never shows stored keys and hashes."),
     ),
 )
 _MEMBERSHIPS = StoredData(
@@ -197,7 +199,7 @@ _MEMBERSHIPS = StoredData(
 )
 _BROWSER_AND_SERVER = (
     StoredData(
-        _("Explorer history"),
+        _("Call history"),
         _(
             "The calls that you send from the explorer, with their time, outcome and parameters, without secrets."
         ),

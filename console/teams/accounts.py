@@ -21,7 +21,7 @@ def check_other_owners(user: User) -> None:
     memberships = user.memberships.select_related("team").order_by("team__name")
     if names := [membership.team.name for membership in memberships if is_last_owner(membership)]:
         raise ValidationError(
-            gettext("You are the only owner of %(teams)s. Transfer the ownership or delete the team first."),
+            gettext("You are the only owner of %(teams)s. Transfer ownership, or delete the team first."),
             code="owner",
             params={"teams": ", ".join(names)},
         )

@@ -145,7 +145,7 @@ def transfer_ownership(actor: Actor, member: Membership) -> None:
         if not is_owner(acting):
             raise _change_refused()
         if present.pk == acting.pk:
-            raise ValidationError(gettext("You are already owner."), code="self")
+            raise ValidationError(gettext("You are already an owner."), code="self")
         if not present.user.is_active:
             raise ValidationError(
                 gettext("This user cannot sign in: the account is deactivated."), code="inactive"

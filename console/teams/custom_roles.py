@@ -126,7 +126,7 @@ def describe_uses(role: CustomRole) -> str:
         (members, ngettext("%(count)d member", "%(count)d members", members)),
         (invitations, ngettext("%(count)d invitation", "%(count)d invitations", invitations)),
         (tokens, ngettext("%(count)d API token", "%(count)d API tokens", tokens)),
-        (rules, ngettext("%(count)d SSO rule", "%(count)d SSO rules", rules)),
+        (rules, ngettext("%(count)d single sign-on rule", "%(count)d single sign-on rules", rules)),
     ]
     return join_words(words % {"count": count} for count, words in counts if count)
 
@@ -134,9 +134,7 @@ def describe_uses(role: CustomRole) -> str:
 def role_changed_error() -> ValidationError:
     """Return the error for a user who edits a role that is no longer as they saw it."""
     return ValidationError(
-        gettext(
-            "Somebody else edited or deleted this role in the meantime. Open it again to see its current state."
-        ),
+        gettext("Another user edited or deleted this role. Open it again to see its current state."),
         code="changed",
     )
 
@@ -164,7 +162,7 @@ def _check_name(membership: Membership, name: str, other_than: CustomRole | None
             used_names |= {fold_name(str(role.label)): str(role.label) for role in others}
     used_name = used_names.get(fold_name(name))
     if used_name is not None:
-        text = gettext("The role “%(name)s” has the same name, or looks the same. Choose another name.")
+        text = gettext("This name is the same as “%(name)s”, or looks the same. Enter another name.")
         raise ValidationError({"name": text % {"name": used_name}}, code="name")
 
 

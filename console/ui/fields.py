@@ -29,20 +29,37 @@ class Field(forms.BoundField):
 
     @property
     def errors(self) -> ErrorList:
-        """The errors. Django's "This field is required." becomes a sentence with the label."""
+        """The errors. Django's "This field is required." becomes a sentence with the label, and its messages about a number that
+        is too small or too large become the range."""
         found = super().errors
-        if not any(map(_is_unnamed, found.as_data())):
-            return found
         named = found.copy()
-        named.data = [
-            forms.ValidationError(self._missing_message, code="required") if _is_unnamed(error) else error
-            for error in found.as_data()
-        ]
+        named.data = [self._reword(error) for error in found.as_data()]
         return named
+
+    def _reword(self, error: forms.ValidationError) -> forms.ValidationError:
+        if _is_unnamed(error):
+            return forms.ValidationError(self._missing_message, code="required")
+        if error.code in {"min_value", "max_value"} and self._range != (None, None):
+            return forms.ValidationError(self._range_message, code=error.code)
+        return error
+
+    @property
+    def _range(self) -> tuple[float | None, float | None]:
+        return getattr(self.field, "min_value", None), getattr(self.field, "max_value", None)
+
+    @property
+    def _range_message(self) -> str:
+        low, high = self._range
+        limits = {"low": number(low), "high": number(high)}
+        if high is None or high >= _LARGEST_IN_DATABASE:
+            return gettext("Enter %(low)s or more.") % limits
+        if low is None:
+            return gettext("Enter %(high)s or less.") % limits
+        return gettext("Enter a number from %(low)s to %(high)s.") % limits
 
     @property
     def _missing_message(self) -> str:
-        label = _lower_first(str(self.label))
+        label = self.label_in_sentence
         kind = field_kind(self.field.widget)
         if kind == "file":
             return gettext("Choose a file.")
@@ -53,6 +70,11 @@ class Field(forms.BoundField):
         if isinstance(self.field.widget, forms.Select):
             return gettext("Select the %(label)s.") % {"label": label}
         return gettext("Enter the %(label)s.") % {"label": label}
+
+    @property
+    def label_in_sentence(self) -> str:
+        """The label as part of a sentence."""
+        return _lower_first(str(self.label))
 
     @property
     def hint(self) -> str | Promise:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import reduce
+from typing import Any
 
 from django.utils import timezone
 from django.utils.formats import number_format
@@ -77,6 +78,11 @@ def label_text(label: object, text: object) -> str:
 def join_words(words: Iterable[str]) -> str:
     """Items joined by the language's separator: "2 products, 1 group"."""
     return pgettext("between words in a row", ", ").join(words)
+
+
+def counts_text(parts: Iterable[Any]) -> str:
+    """The labels and counts of the parts of a bar: "Online: 488, Offline: 73"."""
+    return join_words(label_text(part.label, number(part.count)) for part in parts)
 
 
 def to_datetime(value: object) -> datetime | None:

@@ -28,7 +28,7 @@ PATTERN_WORDS = {
     r"[A-Za-z0-9_]+": gettext_noop("Use only English letters, digits and underscores"),
     r"[A-Za-z0-9.]+": gettext_noop("Use only English letters, digits and periods"),
     r"[A-Za-z0-9._-]+": gettext_noop("Use only English letters, digits, periods, hyphens and underscores"),
-    r"[A-Za-z0-9_.:@-]+": gettext_noop("Use only English letters, digits and - _ @ . :"),
+    r"[A-Za-z0-9_.:@-]+": gettext_noop("Use only English letters, digits and - _ . : @"),
     r"[A-Za-z0-9_]+(/[A-Za-z0-9_]+)*": gettext_noop(
         "Use only English letters, digits and underscores. Separate levels with slashes"
     ),
@@ -36,6 +36,7 @@ PATTERN_WORDS = {
         "Use only letters, digits, hyphens, underscores and parentheses. Start with a letter or digit"
     ),
     r"[A-Za-z0-9+/]+={0,2}": gettext_noop("Use Base64"),
+    r"(100(\.0{1,3})?|\d{1,2}(\.\d{1,3})?)": gettext_noop("Use a number up to 100"),
     r"(?i:hmacSha1|hmacSha256|hmacMd5|Sha256)": gettext_noop("Use hmacSha1, hmacSha256, hmacMd5 or Sha256"),
     r"[A-Za-z0-9]{1,20}:[\w-]{1,20}(,[A-Za-z0-9]{1,20}:[\w-]{1,20})*": gettext_noop(
         "Use key:value pairs separated by commas, for example room:1,floor:2. A key has 1 to 20 English letters and"

@@ -306,7 +306,7 @@ def test_the_reference_shows_the_fields_of_the_filters_and_an_example(
     page = html.unescape(sign_in("operator").get("/account/api/").content.decode())
     of_devices = page.partition('id="bulk_delete_devices"')[2].partition("</details>")[0]
     assert "<code>filters.product_key</code>" in of_devices
-    assert "Permanently delete several devices. A few objects" in of_devices
+    assert "Permanently delete several devices. A small number of objects" in of_devices
     assert """-d '{"keys": ["…"]}'""" in of_devices
     of_products = page.partition('id="bulk_publish_products"')[2].partition("</details>")[0]
     assert "each <code>key</code> or <code>key=value</code>" in of_products

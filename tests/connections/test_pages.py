@@ -48,7 +48,7 @@ def test_a_connection_cannot_look_like_another_one(
     network: RecordedNetwork, org: Organization, sign_in: SignIn, name: str
 ) -> None:
     response = sign_in("owner").post(ADD, {**VALID, "name": name, "slug": "other"})
-    assert "has the same name, or looks the same" in read_errors(response, "name")
+    assert "is the same as" in read_errors(response, "name")
     assert not Connection.objects.filter(slug="other").exists()
 
 

@@ -108,6 +108,8 @@ def test_help_limits_and_rules_are_shown(emulator, org, browser):
     html = unescape(browser.get(url(org, "CreateOTAStaticUpgradeJob")).content.decode())
     assert "For TargetSelection GRAY, also enter GrayPercent." in html
     assert "leave SrcVersion empty" in html
+    html = unescape(browser.get(url(org, "RegisterDevice")).content.decode())
+    assert "also enter DevEui, JoinEui and AppKey." in html
 
 
 def test_products_and_devices_are_suggested(fleet, org, browser):

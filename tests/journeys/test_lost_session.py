@@ -18,7 +18,7 @@ def lose_session(me: BrowserUser) -> None:
 def sign_in_in_new_tab(me: BrowserUser, email: str = EMAIL) -> None:
     """Follow the link of the message about the lost session, sign in in the new tab, and close it."""
     with me.context.expect_page() as waiting:
-        me.page.get_by_role("link", name="Sign in in a new tab").click()
+        me.page.get_by_role("link", name="Open sign-in in a new tab").click()
     tab = waiting.value
     tab.fill("[name=login]", email)
     tab.fill("[name=password]", PASSWORD)

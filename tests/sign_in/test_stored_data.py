@@ -34,7 +34,7 @@ HEADINGS = {
     "jobs.Job": "Jobs and approvals",
     "approvals.ApprovalRequest": "Jobs and approvals",
     "connections.Submission": "Jobs and approvals",
-    "explorer.ExplorerCall": "Explorer history",
+    "explorer.ExplorerCall": "Call history",
 }
 # Fields that name a user by their email address, without a reference to their account.
 LABELS = {"actor_label", "email", "username", "requester_label"}

@@ -160,7 +160,7 @@ def test_a_role_cannot_look_like_another_one(org: Organization, sign_in: SignIn,
         client.post(ROLES + "add/", role_form(other, devices=1))
     response = client.post(ROLES + "add/", role_form(name, devices=1))
     assert response.status_code == 422
-    assert "has the same name, or looks the same" in response.context["form"].errors["name"][0]
+    assert "is the same as" in response.context["form"].errors["name"][0]
     response = client.post(ROLES + "crew/edit/", role_form("NIGHT\u00a0SHIFT", devices=1))
     assert response.status_code == 422
     assert client.post(ROLES + "crew/edit/", role_form("CREW", devices=1)).status_code == 302
@@ -260,7 +260,7 @@ def test_a_role_in_use_is_not_deleted_and_its_uses_are_listed(org: Organization,
     assert ROLES + "crew/delete/" not in page
     response = sign_in("owner").post(ROLES + "crew/delete/", {"typed": "Crew"})
     assert response.status_code == 422
-    assert "1 member, 1 invitation, 2 API tokens, 1 SSO rule" in response.content.decode()
+    assert "1 member, 1 invitation, 2 API tokens, 1 single sign-on rule" in response.content.decode()
     with pytest.raises(ValidationError):
         custom_roles.delete_role(get_actor(org, "owner"), role)
     assert CustomRole.objects.exists()
@@ -347,7 +347,7 @@ def test_a_comparison_says_in_words_what_each_role_has(org: Organization, sign_i
     more = read_matrix(client.get(ROLES + "viewer/?compare=operator").content.decode())
     assert more["Products"] == ["No", "Yes", "Only Operator", "Only Operator", "No"]
     less = read_matrix(client.get(ROLES + "operator/?compare=viewer").content.decode())
-    assert less["Products"] == ["No", "Yes", "Yes, not Viewer", "Yes, not Viewer", "No"]
+    assert less["Products"] == ["No", "Yes", "Yes, unlike Viewer", "Yes, unlike Viewer", "No"]
 
 
 def test_the_comparison_needs_a_button_only_without_scripts(org: Organization, sign_in: SignIn) -> None:

@@ -223,6 +223,11 @@ def test_invalid_claims_are_refused(owner: Client, text: str) -> None:
     assert owner.post(f"{PAGE}try/", {"claims": text}).status_code == 422
 
 
+def test_the_place_of_an_error_in_the_claims_is_named(owner: Client) -> None:
+    response = owner.post(f"{PAGE}try/", {"claims": '{"email":\n oops}'})
+    assert "The error is in line 2, column 2." in response.content.decode()
+
+
 def test_tested_claims_are_escaped(owner: Client, rules: list[SignOnRule]) -> None:
     response = owner.post(f"{PAGE}try/", {"claims": '{"x": "<script>alert(1)</script>"}'})
     assert "<script>alert" not in response.content.decode()

@@ -77,13 +77,35 @@ def test_an_error_for_a_missing_value_names_the_field_and_keeps_the_hint(rf):
         assert "This field is required" not in page(Sample({"name": ""}), rf)
 
 
+def test_a_number_outside_the_range_is_answered_with_the_range():
+    class Limits(forms.Form):
+        low = forms.IntegerField(min_value=3)
+        high = forms.IntegerField(max_value=5)
+
+    limits = Limits({"low": "2", "high": "6"})
+    assert limits["low"].errors == ["Enter 3 or more."]
+    assert limits["high"].errors == ["Enter 5 or less."]
+    for count in ("9", "1001"):
+        assert Sample({"count": count})["count"].errors == ["Enter a number from 10 to 1,000."]
+
+
+def test_the_length_of_an_email_address_is_not_explained():
+    class SignIn(forms.Form):
+        email = forms.EmailField(widget=forms.TextInput)
+
+    assert SignIn()["email"].hint == ""
+
+
 def test_a_label_that_is_a_term_keeps_its_capitals(rf):
     class Keys(forms.Form):
         key = forms.CharField(label="AccessKey ID")
         own = forms.CharField(label="Own", error_messages={"required": "Name it."})
+        password = forms.CharField(label="New password", widget=forms.PasswordInput)
 
     html = page(Keys({}), rf)
     assert "Enter the AccessKey ID." in html
+    assert "Enter the new password." in html
+    assert 'aria-label="Show new password"' in html
     assert "Name it." in html
 
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from django.template import Context, Template
 from django.urls import NoReverseMatch
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from console.ui import format as fmt
 from console.ui.icons import UnknownIcon, icon
@@ -29,6 +29,15 @@ def test_an_icon_without_a_label_is_hidden_from_screen_readers():
 def test_an_unknown_icon_raises():
     with pytest.raises(UnknownIcon):
         icon("no-such-icon")
+
+
+@pytest.mark.parametrize(
+    ("language", "text"), [("en", "Online: 1,488, Offline: 73"), ("zh-hans", "Online：1,488、Offline：73")]
+)
+def test_the_parts_of_a_bar_are_read_out_with_the_punctuation_of_the_language(language, text):
+    parts = [SimpleNamespace(label="Online", count=1488), SimpleNamespace(label="Offline", count=73)]
+    with translation.override(language):
+        assert render("{{ parts|counts_text }}", parts=parts) == text
 
 
 @pytest.mark.parametrize("kind", all_statuses())

@@ -60,7 +60,7 @@ class AuditFilters(Schema):
     token: str = Field("", max_length=60, description=gettext_noop("Part of the token's name."))
     operation: str = Field("", max_length=64, description=gettext_noop("Start of the operation's name."))
     target: str = Field("", max_length=255, description=gettext_noop("Part of the target."))
-    connection: str = Field("", max_length=80, description=gettext_noop("Slug of the connection."))
+    connection: str = Field("", max_length=80, description=gettext_noop("Short name of the connection."))
     outcome: Literal["", *AuditRecord.Outcome.values] = ""  # type: ignore[valid-type]
     since: TimestampInput | None = Field(None, description=gettext_noop("Only records from this time on."))
     until: TimestampInput | None = Field(None, description=gettext_noop("Only records before this time."))

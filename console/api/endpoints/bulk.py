@@ -32,7 +32,7 @@ MAX_KEYS = 10_000
 Key = Annotated[str, Field(min_length=1, max_length=MAX_KEY_LENGTH)]
 _SHOWN_ERRORS = 20
 _HOW_MANY = gettext_noop(
-    "A few objects are processed immediately, with an outcome for each. More objects become a job."
+    "A small number of objects is processed immediately, with an outcome for each. For a larger number, a job is created."
 )
 _START_HELP = gettext_noop(
     "Whether a job starts as soon as its list has been read. Otherwise, review its items and start it with"

@@ -80,7 +80,7 @@ class NewDevice(RequestBody):
         "",
         max_length=64,
         description=gettext_noop(
-            "Leave empty to generate a name. 4 to 32 characters: English letters, digits, - _ @ . :"
+            "Leave empty to generate a name. 4 to 32 characters: English letters, digits, - _ . : @."
         ),
     )
     nickname: str = Field("", max_length=64)

@@ -111,7 +111,7 @@ class RegisterForm(forms.Form):
         max_length=32,
         help_text=_(
             "Unique in the product. Cannot be changed later. Leave empty to generate a name. "
-            "4 to 32 characters: English letters, digits, - _ @ . :"
+            "4 to 32 characters: English letters, digits, - _ . : @."
         ),
         widget=forms.TextInput(attrs=tags.PLAIN_TEXT),
     )

@@ -18,7 +18,7 @@ _NOT_IN_PREFIX = frozenset("\\/&+-!():~{}*?")
 # The characters of a name, nickname, key or ID. None of them can end the quoted text of a statement.
 _SELECT, _WHERE = "SELECT", "FROM device WHERE"
 _SAFE = re.compile(r"[\w.:@-]{1,64}")
-UNSEARCHABLE = _("Device names contain only letters, digits and - _ @ . : Check the search text.")
+UNSEARCHABLE = _("Device names contain only English letters, digits and - _ . : @. Check the search text.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,7 +182,7 @@ BULK_ADD = Bulk(
     _("Add to group"),
     "circle-plus",
     gettext_noop(
-        "Add several devices to a group. Filters match no device: they are those of the group's list."
+        "Add several devices to a group. Use `keys`: filters select only devices that are already in the group."
     ),
     ask=_ask_to_add_devices,
     run=_add_devices,

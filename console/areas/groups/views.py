@@ -63,7 +63,7 @@ def find_groups(request: CloudRequest) -> HttpResponse:
     context = {
         "matches": [(group.name, group.name, group.description) for group in found.groups],
         "empty": _("No group name contains this text.") if text else _("No groups yet"),
-        "more": _("There are more. Enter more of the name.") if found.total > len(found.groups) else "",
+        "more": _("More results match. Enter more of the name.") if found.total > len(found.groups) else "",
     }
     return render(request, "ui/matches.html", context)
 

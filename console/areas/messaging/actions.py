@@ -174,11 +174,11 @@ def _create_routes(request: CloudRequest, values: Mapping[str, Any]) -> Done:
     failed = api.create_routes(request.gateway, source, targets)
     if failed:
         counts = gettext(
-            "%(done)s of %(all)s routes created. The platform refused the topics below. Check that their devices and topic"
-            " categories exist"
+            "%(done)s of %(all)s routes created. The platform rejected the topics below. Check that their"
+            " devices and topic categories exist"
         )
         counts %= {"done": number(len(targets) - len(failed)), "all": number(len(targets))}
-        refusals = [gettext("Refused: %(topic)s") % {"topic": target} for target in failed]
+        refusals = [gettext("Rejected: %(topic)s") % {"topic": target} for target in failed]
         code, problems = "iot.messagebroker.CreateTopicRouteFailed", {"DstTopic": [counts, *refusals]}
         raise InvalidParameter(code, operation=api.CREATE_ROUTES, problems=problems)
     message = ngettext("%(count)s route created.", "%(count)s routes created.", len(targets))

@@ -152,7 +152,7 @@ def list_topic_routes(request: ApiRequest, connection: str, query: Query[TopicQu
     "/{slug:connection}/topic-routes",
     response=RouteFailures,
     description=gettext_noop(
-        "Forward the messages of a topic to up to 100 others. The platform may refuse some of them."
+        "Forward the messages of a topic to up to 100 others. The platform may reject some of them."
     ),
 )
 def create_topic_routes(request: ApiRequest, connection: str, body: RoutesBody) -> RouteFailures:

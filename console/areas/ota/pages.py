@@ -36,7 +36,7 @@ LIST: ListPage[Package, PackageFilter] = ListPage(
     read=_read_packages,
     empty=Empty(
         _("No packages yet"),
-        _("A package is a firmware file with a version. Use batches to update devices to it."),
+        _("A package is a firmware file with a version. Create batches to update devices with it."),
         "package",
     ),
     operation="ListOTAFirmware",

@@ -50,7 +50,7 @@ def _read_product(gateway: Gateway, call: PlannedCall) -> list[DetailItem]:
 APPROVAL_RULES = (
     ApprovalRule(
         slug="product_deletion",
-        label=_("product deletion"),
+        label=_("deletion of products"),
         action=_("Delete product"),
         operations=frozenset({"DeleteProduct"}),
         description=Description(

@@ -25,7 +25,7 @@ def find_category(request: CloudRequest) -> HttpResponse:
     context = {
         "matches": [(each.key, each.name, each.key) for each in found[:MAX_SHOWN_CATEGORIES]],
         "empty": _("No category name contains this text."),
-        "more": _("There are more. Enter more of the name.") if len(found) > MAX_SHOWN_CATEGORIES else "",
+        "more": _("More results match. Enter more of the name.") if len(found) > MAX_SHOWN_CATEGORIES else "",
     }
     return render(request, "ui/matches.html", context)
 

@@ -28,9 +28,9 @@ USER = Noun(
 JOB = Noun(_("a job"), _("job %(name)s"), ngettext_lazy("%(count)s job", "%(count)s jobs", "number"))
 ROLE = Noun(_("a role"), _("role %(name)s"), ngettext_lazy("%(count)s role", "%(count)s roles", "number"))
 SSO_RULE = Noun(
-    _("an SSO rule"),
-    _("SSO rule %(name)s"),
-    ngettext_lazy("%(count)s SSO rule", "%(count)s SSO rules", "number"),
+    _("a single sign-on rule"),
+    _("single sign-on rule %(name)s"),
+    ngettext_lazy("%(count)s single sign-on rule", "%(count)s single sign-on rules", "number"),
 )
 TEAM = Noun(_("a team"), _("team %(name)s"), ngettext_lazy("%(count)s team", "%(count)s teams", "number"))
 API_TOKEN = Noun(
@@ -161,12 +161,14 @@ PHRASES: Mapping[str, Phrase] = MappingProxyType(
         "session.expire": Phrase(Verb(_("A session expired"), _("A session could not expire"))),
         "session.forget_sign_on": Phrase(
             Verb(
-                _("Unlinked the SSO identity of %(object)s"),
-                _("Tried to unlink the SSO identity of %(object)s"),
+                _("Unlinked the single sign-on identity of %(object)s"),
+                _("Tried to unlink the single sign-on identity of %(object)s"),
             ),
             USER,
         ),
-        "session.link_sign_on": Phrase(Verb(_("Linked an SSO identity"), _("Tried to link an SSO identity"))),
+        "session.link_sign_on": Phrase(
+            Verb(_("Linked a single sign-on identity"), _("Tried to link a single sign-on identity"))
+        ),
         "session.lock": Phrase(
             Verb(_("Sign-in was locked after wrong attempts"), _("Sign-in could not be locked"))
         ),
@@ -177,7 +179,9 @@ PHRASES: Mapping[str, Phrase] = MappingProxyType(
             Verb(_("Entered the second factor"), _("Tried to enter the second factor"))
         ),
         "session.sign_in": Phrase(Verb(_("Signed in"), _("Tried to sign in"))),
-        "session.sign_on": Phrase(Verb(_("Signed in with SSO"), _("Tried to sign in with SSO"))),
+        "session.sign_on": Phrase(
+            Verb(_("Signed in with single sign-on"), _("Tried to sign in with single sign-on"))
+        ),
         "session.sign_out": Phrase(Verb(_("Signed out"), _("Tried to sign out"))),
         "sign_on.add_rule": Phrase(CREATE, SSO_RULE),
         "sign_on.change_rule": Phrase(EDIT, SSO_RULE),
@@ -223,7 +227,7 @@ PHRASES: Mapping[str, Phrase] = MappingProxyType(
             USER,
         ),
         "teams.export": Phrase(
-            Verb(_("Downloaded a list of the team"), _("Tried to download a list of the team"))
+            Verb(_("Downloaded a list from the settings"), _("Tried to download a list from the settings"))
         ),
         "token.make": Phrase(CREATE, API_TOKEN),
         "token.make_for_team": Phrase(CREATE, TEAM_TOKEN),

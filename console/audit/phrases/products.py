@@ -34,8 +34,8 @@ PHRASES: Mapping[str, Phrase] = MappingProxyType(
         "ListProductByTags": Phrase(VIEW, PRODUCTS),
         "UpdateProductFilterConfig": Phrase(
             Verb(
-                _("Set the rule for duplicates of %(object)s"),
-                _("Tried to set the rule for duplicates of %(object)s"),
+                _("Set the deduplication rules of %(object)s"),
+                _("Tried to set the deduplication rules of %(object)s"),
             ),
             PRODUCT,
         ),

@@ -42,7 +42,7 @@ def delete(request: UserRequest) -> HttpResponse:
         "title": _("Delete your account?"),
         "consequences": [
             _("You leave all your teams. Your sessions end, and programs can no longer use your API tokens."),
-            _("Your profile, sign-in methods, sign-in history and explorer history are deleted."),
+            _("Your profile, sign-in methods, sign-in history and call history are deleted."),
             _("The audit trails and approval requests of your teams keep your email address."),
             _("This cannot be undone."),
         ],

@@ -60,7 +60,7 @@ def delete(request: TeamRequest) -> HttpResponse:
         "title": _("Delete the team %(team)s?") % {"team": request.team},
         "consequences": [
             _("Its members lose access. Their accounts are kept."),
-            _("Its roles, invitations, API tokens and SSO rules are deleted."),
+            _("Its roles, invitations, API tokens and single sign-on rules are deleted."),
         ],
         "form": form,
         "cancel": back,

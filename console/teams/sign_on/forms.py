@@ -91,10 +91,13 @@ class TryForm(forms.Form):
     def clean_claims(self) -> dict[str, Any]:
         try:
             claims = json.loads(self.cleaned_data["claims"])
-        except (ValueError, RecursionError) as error:
+        except json.JSONDecodeError as error:
             raise forms.ValidationError(
-                _("The text is not valid JSON: %(reason)s"), params={"reason": error}
+                _("The text is not valid JSON. The error is in line %(line)s, column %(column)s."),
+                params={"line": error.lineno, "column": error.colno},
             ) from error
+        except (ValueError, RecursionError) as error:
+            raise forms.ValidationError(_("The text is not valid JSON.")) from error
         if not isinstance(claims, dict):
             raise forms.ValidationError(_("Enter a JSON object: names and values in braces."))
         return claims

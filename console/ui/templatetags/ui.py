@@ -7,6 +7,7 @@
 {% copy text label="" %}                      copy button;  {% code_copy text %} the text as code with a copy button
 {% number n %} {% bytes n %} {% duration s %} grouped numbers, sizes, durations (also as filters)
 {{ label|label_text:text }}                   "Owner: full access", with the language's colon
+{{ parts|counts_text }}                       "Online: 488, Offline: 73": the parts of a bar
 {% bar done total label="" tone="" %}         progress bar
 {% connection_url "jobs:detail" job.pk %}     URL in the current team and connection (`as url` works)
 {% explorer_url "QueryDevice" ProductKey=key %}    URL of a call's form in the explorer, filled in
@@ -103,6 +104,7 @@ register.filter("number", fmt.number)
 register.filter("bytes", fmt.size)
 register.filter("duration", fmt.duration)
 register.filter("label_text", fmt.label_text)
+register.filter("counts_text", fmt.counts_text)
 
 
 @register.simple_tag

@@ -386,7 +386,7 @@ def test_the_number_of_looked_up_names_is_limited_and_said(lamps, package, org, 
     monkeypatch.setattr("console.areas.ota.views.create.MAX_LOOKED_UP", 2)
     names = {"target": "SPECIFIC", "names": "lamp-1 lamp-2 lamp-77"}
     review = post(sign_in("release-engineer"), org, package, "summary", **names)
-    assert "Only the first 2 names were looked up." in review.content.decode()
+    assert "Only the first 2 names were checked." in review.content.decode()
     assert calls.count("BatchQueryDeviceDetail") == 1
 
 
@@ -547,7 +547,7 @@ def test_a_dynamic_batch_is_reviewed_with_the_devices_now_and_later(
     page = review.content.decode()
     assert review.context["size"].count == count
     assert text in page
-    assert "Devices that report a source version later follow" in page
+    assert "Devices that report a source version later are also updated" in page
     assert list_batches(org, package) == ()
     url = org.url(f"ota/packages/{package.id}/dynamic/")
     browser.post(url, {**read_hidden_fields(review), "step": "send"})

@@ -64,10 +64,10 @@ class CountForm(ProductForm):
         required=False,
         max_length=16,
         strip=True,
-        error_messages={"invalid": _("Use only English letters, digits and - _ @ . :")},
+        error_messages={"invalid": _("Use only English letters, digits and - _ . : @.")},
         help_text=_(
             "16 random characters are added to the prefix. "
-            "Up to 16 characters: English letters, digits, - _ @ . :"
+            "Up to 16 characters: English letters, digits, - _ . : @."
         ),
     )
 

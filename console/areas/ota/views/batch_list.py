@@ -58,7 +58,7 @@ def batch_list(request: CloudRequest) -> HttpResponse:
     create_url = connection_url(request, "ota:choose-package") if may_create else ""
     empty = Empty(
         _("No batches yet"),
-        _("Use a batch to update devices to a package."),
+        _("Create a batch to update devices with a package."),
         icon="cloud-upload",
         url=create_url or connection_url(request, "ota:packages"),
         action=_("Create batch") if may_create else _("View packages"),

@@ -53,7 +53,7 @@ def package_detail(request: CloudRequest, package_id: str) -> HttpResponse:
     may_create_batch = allows(api.CREATE_STATIC) and package.is_ready and has_product
     empty = Empty(
         _("No batches yet"),
-        _("Use a batch to update devices to this package."),
+        _("Create a batch to update devices with this package."),
         icon="cloud-upload",
         url=connection_url(request, "ota:create-batch", package_id) if may_create_batch else "",
         action=_("Create batch"),

@@ -86,7 +86,7 @@ def test_invalid_rows_are_downloaded_in_the_layout_of_the_file_for_a_corrected_u
     content = b"".join(response.streaming_content).decode("utf-8")
     assert content == (
         "\ufeffdevice name;Nick name;site;fleetdesk_error\r\n"
-        "'=cmd();Lamp_1;x;The device name can contain only English letters, digits and - _ @ . :\r\n"
+        "'=cmd();Lamp_1;x;The device name can contain only English letters, digits and - _ . : @.\r\n"
         "ab;Lamp_2;z;The device name must have 4 to 32 characters.\r\n"
     )
     corrected = content.replace("'=cmd()", "'@cmd").replace("ab;", "abcd;")
