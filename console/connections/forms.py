@@ -316,5 +316,5 @@ class ConnectionForm(Sections, forms.ModelForm[Connection]):
         field = self.failure.field if self.failure.field in self.fields else None
         if field == "region":
             field = self._region_field
-        text = gettext("%(sentence)s (%(details)s)") % {"sentence": self.failure.text, "details": details}
-        self.add_error(field, text)
+        parts = {"sentence": self.failure.text, "details": details}
+        self.add_error(field, gettext("%(sentence)s (%(details)s)") % parts)
