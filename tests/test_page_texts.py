@@ -77,8 +77,10 @@ def test_every_field_with_a_maximum_length_says_it(list_pages):
             if f'name="{bound.html_name}"' not in html:
                 continue  # the page does not show the form
             seen.add(f"{name} {bound.name}")
-            hint = re.search(rf'id="{bound.auto_id}_helptext">(.*?)</div>', html, re.DOTALL)
-            if hint is None or str(bound.field.max_length) not in hint[1].replace(",", ""):
+            texts = re.findall(
+                rf'id="{bound.auto_id}_(?:helptext|limit)">(.*?)</(?:div|span)>', html, re.DOTALL
+            )
+            if str(bound.field.max_length) not in " ".join(texts).replace(",", ""):
                 silent.append(f"{name} {bound.name}")
     assert len(seen) > 15
     assert silent == []

@@ -117,7 +117,7 @@ def test_a_user_whose_hash_no_key_decrypts_signs_in_after_a_reset_only(
     assert client.get("/account/profile/").status_code == 302, "the session ended"
     visitor = Client()
     page = visitor.post("/accounts/login/", {"login": user.email, "password": PASSWORD})
-    assert "Wrong email address or password." in page.content.decode()
+    assert "Wrong email address or password" in page.content.decode()
     visitor.post("/accounts/password/reset/", {"email": user.email})
     link = re.search(r"http://testserver(/accounts/password/reset/key/\S+)", mailoutbox[-1].body)
     assert link is not None

@@ -124,7 +124,7 @@ def test_a_text_that_no_device_can_have_is_refused_before_it_reaches_a_statement
     calls.clear()
     response = sign_in("viewer").get(org.url("devices/"), {"q": text, "product": product})
     assert response.status_code == 200
-    assert "Device names contain only letters" in page_text(response)
+    assert "Device names contain only English letters" in page_text(response)
     assert calls == ["QueryProductList"]
 
 

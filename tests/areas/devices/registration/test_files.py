@@ -339,7 +339,7 @@ def test_the_form_reports_missing_values_and_keeps_the_input(org, sign_in, produ
         {"product": product, "count": "100001", "name_prefix": "a b"},
     )
     assert page.status_code == 422
-    assert "less than or equal to 100000" in page_text(page)
+    assert "Enter a number from 1 to 100,000." in page_text(page)
     assert "Use only English letters" in page_text(page)
 
 
