@@ -33,7 +33,7 @@ class Migration(migrations.Migration):
                             ("open", "No response yet"),
                             ("done", "Done"),
                             ("failed", "Failed"),
-                            ("refused", "Refused"),
+                            ("refused", "Denied"),
                             ("unknown", "Unknown: no response was received"),
                         ],
                         max_length=8,
