@@ -186,7 +186,8 @@ function say(figure, text) {
 function show(figure, Plot, data) {
   const labels = data.series.map((series) => series.label).join("\n");
   const isSame = figure.fdPlot && figure.fdLabels === labels;
-  const isEmpty = latestRow(data) < 0;
+  const measured = data.x.filter((_, row) => isMeasured(data, row)).length;
+  const isEmpty = measured < 2; // a point alone shows no change
   figure.fdData = data;
   figure.classList.toggle("fd-chart-empty", isEmpty);
   if (!isSame || isEmpty) {
@@ -194,7 +195,7 @@ function show(figure, Plot, data) {
     figure.fdPlot = undefined;
     buildLegend(figure, data);
   }
-  say(figure, isEmpty ? figure.dataset.none : "");
+  say(figure, !measured ? figure.dataset.none : isEmpty ? figure.dataset.once.replace("{time}", exact(data, latestRow(data))) : "");
   if (!isEmpty) {
     figure.fdLabels = labels;
     if (isSame) figure.fdPlot.setData(drawn(figure, data));

@@ -79,15 +79,13 @@ def hover(page: Page, share: float) -> None:
     page.mouse.move(box["x"] + box["width"] * share, box["y"] + box["height"] / 2)
 
 
-def test_a_chart_starts_with_the_first_measurement(show_chart: ShowChart) -> None:
+def test_a_chart_starts_with_the_second_measurement(show_chart: ShowChart) -> None:
     page = show_chart(build_data([0], [4]))
+    expect(page.get_by_text("Measured once, at 2026-03-01 12:00.")).to_be_visible()
+    assert page.locator("[data-chart] canvas").count() == 0
+    refresh(page, build_data([0, 60], [4, 7]))
     expect(page.locator("[data-chart] canvas")).to_have_count(1)
-    assert read_legend(page) == "Online 4 Offline 6 Latest: 2026-03-01 12:00"
-    points = page.evaluate(
-        "(({fdPlot}) => fdPlot.series.slice(1).map((series, index) => series.points.filter(fdPlot, index + 1)))"
-        "(document.querySelector('[data-chart]'))"
-    )
-    assert points == [[0], [0]], "both values are drawn as points"
+    assert read_legend(page) == "Online 7 Offline 3 Latest: 2026-03-01 12:01"
 
 
 def test_a_chart_without_measurements_is_as_high_as_the_line_that_says_so(show_chart: ShowChart) -> None:
