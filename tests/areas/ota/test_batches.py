@@ -218,13 +218,24 @@ def test_a_review_can_be_loaded_again(lamps, package, org, sign_in):
     assert "The form has expired" in other.content.decode(), "the values belong to one user"
 
 
-def test_an_expired_review_leads_to_an_empty_form_and_says_so(lamps, package, org, sign_in):
+def test_a_review_that_is_not_kept_leads_to_an_empty_form_and_says_so(lamps, package, org, sign_in):
     browser = sign_in("release-engineer")
-    review = post(browser, org, package, "summary")
-    caches["default"].clear()
-    response = browser.get(review.redirect_chain[-1][0], follow=True)
+    addresses = [
+        post(browser, org, package, "summary", token=f"t{number}").redirect_chain[-1][0]
+        for number in range(4)
+    ]
+    response = browser.get(addresses[0], follow=True)
     assert "The form has expired. Enter the values again." in response.content.decode()
     assert response.context["form"].is_bound is False
+    assert browser.get(addresses[1]).context["details"], "the last three are kept"
+
+
+def test_a_review_does_not_depend_on_redis(lamps, package, org, sign_in):
+    browser = sign_in("release-engineer")
+    review = post(browser, org, package, "summary", rate="77")
+    caches["default"].clear()
+    assert browser.get(review.redirect_chain[-1][0]).context["details"]
+    assert sign_in("owner").get(review.redirect_chain[-1][0], follow=True).context["form"].is_bound is False
 
 
 def test_a_review_whose_start_has_passed_is_the_form_with_the_reason(lamps, package, org, sign_in, clock):
