@@ -36,10 +36,10 @@ class SecretsFilter(logging.Filter):
 
 class RequestFilter(logging.Filter):
     """Leaves out what Django logs of requests whose form had errors (422), which the user corrects, and of those that failed
-    in the cloud (502, 503), whose cause is logged where it occurs."""
+    in the cloud (502, 503), whose cause is logged where it occurs. An exception, such as that of a busy database, is logged."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return getattr(record, "status_code", None) not in {422, 502, 503}
+        return bool(record.exc_info) or getattr(record, "status_code", None) not in {422, 502, 503}
 
 
 class RepeatFilter(logging.Filter):

@@ -6,6 +6,7 @@ import logging
 from types import SimpleNamespace
 
 import pytest
+from django.db import OperationalError, connection
 
 from console import logs
 
@@ -57,6 +58,18 @@ def test_a_message_after_the_pause_says_how_many_were_left_out(monkeypatch):
 def test_a_form_with_errors_is_no_warning(org, sign_in, messages):
     assert sign_in("operator").post(org.url("groups/new/"), {"name": ""}).status_code == 422
     assert messages == []
+
+
+def test_a_database_that_does_not_respond_is_an_error_with_its_cause(org, sign_in, messages):
+    browser = sign_in("operator")
+    browser.raise_request_exception = False
+
+    def refuse(*args):
+        raise OperationalError("the database is gone")
+
+    with connection.execute_wrapper(refuse):
+        assert browser.get(org.url("jobs/")).status_code == 503
+    assert [level for level, _text in messages] == ["ERROR"]
 
 
 def test_a_page_that_does_not_exist_is_still_logged(org, sign_in, messages):
