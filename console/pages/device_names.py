@@ -103,6 +103,11 @@ def is_valid_name(value: str) -> bool:
     return not check_name(value)
 
 
+def may_exist(name: str) -> bool:
+    """Return whether a device can have this name: also a number that looks shortened, which nobody should register."""
+    return not check_limits("DeviceName", name, "name")
+
+
 def is_doubtful(name: str) -> bool:
     """Return whether a valid name looks like a number or a date that a spreadsheet made of another name."""
     return bool(_DOUBTFUL.fullmatch(name))
@@ -181,10 +186,10 @@ def _check_names(names: Iterator[tuple[int, str]]) -> tuple[str, ...]:
     valid: dict[str, None] = {}
     invalid: defaultdict[str, list[str]] = defaultdict(list)
     for row, name in names:
-        if rule := check_name(name):
-            invalid[rule].append(f"{row}: {name[:40]}")
-        else:
+        if may_exist(name):
             valid[name] = None
+        else:
+            invalid[check_name(name)].append(f"{row}: {name[:40]}")
     if invalid:
         text = gettext("%(rule)s Rows: %(rows)s")
         raise ValidationError(
@@ -205,6 +210,6 @@ class SelectedNames(forms.Form):
 
     @property
     def selected_names(self) -> list[str]:
-        """The valid names that were selected, without duplicates."""
+        """The names that were selected and can exist, without duplicates."""
         values = self.data.getlist("device") if hasattr(self.data, "getlist") else self.data.get("device", [])
-        return [name for name in dict.fromkeys(map(str, values)) if is_valid_name(name)]
+        return [name for name in dict.fromkeys(map(str, values)) if may_exist(name)]

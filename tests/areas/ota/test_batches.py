@@ -375,6 +375,17 @@ def test_names_that_a_spreadsheet_changed_are_refused_with_their_rows(lamps, pac
     assert any("4 to 32" in error and "3: ab" in error for error in errors)
 
 
+def test_a_device_can_have_a_name_that_looks_like_a_shortened_number(lamps, product, org, sign_in, calls):
+    name = "898603123456789000"
+    org.gateway().call("RegisterDevice", ProductKey=product, DeviceName=name)
+    package = create_package(org, product, verify=True)
+    url = org.url(f"ota/packages/{package.id}/verify/")
+    for names in ({"device": [name]}, {"names": name}):
+        calls.clear()
+        response = sign_in("release-engineer").post(url, {"token": "v", **names})
+        assert "CreateOTAVerifyJob" in calls, response.context["form"].errors
+
+
 def test_names_that_do_not_exist_are_listed_before_the_review(lamps, package, org, sign_in, calls):
     file = SimpleUploadedFile("names.csv", b"DeviceName\nlamp-1\nlamp-77\nlamp-78\n")
     response = post(sign_in("release-engineer"), org, package, "summary", target="SPECIFIC", list_file=file)
